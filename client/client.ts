@@ -19,8 +19,8 @@ import type { Acknowledgement } from './producer/acknowledgement.ts'
 import { Producer } from './producer/producer.ts'
 import { Putters } from './producer/buffer/putters.ts'
 import { Puts, type PutOptions, type PutResult } from './producer/puts.ts'
-import { fetchShard } from './fetching/fetch.ts'
-import type { Fetched, FetchOptions } from './fetching/options.ts'
+import { fetchShard, resolveInShard, type FetchDependencies } from './fetching/fetch.ts'
+import type { Fetched, FetchOptions, ResolvedPosition, ResolvePositionOptions } from './fetching/options.ts'
 import { Fetcher } from './reading/fetcher.ts'
 import { KeyFilter } from './reading/one-key/key-filter.ts'
 import { KeyRoutings } from './reading/one-key/key-routing.ts'
@@ -205,14 +205,18 @@ export class Client extends Admin implements AsyncDisposable {
   async fetch<T = Uint8Array>(stream: string, options: FetchOptions<T>): Promise<Fetched<T>> {
     checkArgument('stream', stream)
     checkOptions('fetch', options)
-    this.#throwIfClosed()
-    return fetchShard(options, {
-      stream,
-      routings: this.#routings,
-      pool: this.#pool,
-      settings: this.#settings,
-      closing: this.#ending.signal,
-    })
+    return fetchShard(options, this.#fetching(stream))
+  }
+
+  /**
+   * Turns a position in a shard into the sequence number to read from, without reading: `from: 'LATEST'` gives the number of the next
+   * record. It counts for no limit of reads. Rejects with `trimmed`, `invalidPosition` for a number above the tail, `shardNotFound` and
+   * `streamNotFound`.
+   */
+  async resolvePosition(stream: string, options: ResolvePositionOptions): Promise<ResolvedPosition> {
+    checkArgument('stream', stream)
+    checkOptions('resolvePosition', options)
+    return resolveInShard(options, this.#fetching(stream))
   }
 
   /**
@@ -323,6 +327,17 @@ export class Client extends Admin implements AsyncDisposable {
   #throwIfClosed(): void {
     if (this.#signal?.aborted) throw abortedBy(this.#signal)
     if (this.#closing !== undefined) throw closedError('The client')
+  }
+
+  #fetching(stream: string): FetchDependencies {
+    this.#throwIfClosed()
+    return {
+      stream,
+      routings: this.#routings,
+      pool: this.#pool,
+      settings: this.#settings,
+      closing: this.#ending.signal,
+    }
   }
 
   #subscriber(

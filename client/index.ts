@@ -140,7 +140,13 @@ export type {
   PoisonPolicy,
 } from './groups/options.ts'
 export type { BatchContext } from './groups/processing/context.ts'
-export type { ChildShard, Fetched, FetchOptions } from './fetching/options.ts'
+export type {
+  ChildShard,
+  Fetched,
+  FetchOptions,
+  ResolvedPosition,
+  ResolvePositionOptions,
+} from './fetching/options.ts'
 export type { Reading } from './reading/reading.ts'
 export type { ReadingOptions, ReadOptions, SubscribeOptions } from './reading/options.ts'
 export type { OnUnreadable, UnreadableReason, UnreadableRecords } from './reading/unreadable.ts'

@@ -24,7 +24,7 @@ import { damageError, skippedOf } from '../reading/unreadable.ts'
 import type { StreamRecord } from '../record.ts'
 import type { Settings } from '../settings.ts'
 import { childrenAfter } from './children.ts'
-import type { Fetched, FetchOptions } from './options.ts'
+import type { Fetched, FetchOptions, ResolvedPosition, ResolvePositionOptions } from './options.ts'
 import { RecordRoom } from './record-room.ts'
 
 /** What a record is reckoned to have, with its part of a batch, until an answer shows it. */
@@ -55,6 +55,29 @@ export async function fetchShard<T>(
   const shardIndex = parseShardId(shard)
   const fetch = new ShardFetch(shardIndex, options, dependencies)
   return fetch.run(await knownRouting(shardIndex, options, dependencies))
+}
+
+/**
+ * Turns a position in a shard into a sequence number, without reading. Rejects with `trimmed`, `invalidPosition`, `streamNotFound` or
+ * `shardNotFound`.
+ */
+export async function resolveInShard(
+  options: ResolvePositionOptions,
+  dependencies: FetchDependencies,
+): Promise<ResolvedPosition> {
+  // A caller in plain JavaScript may give none.
+  const { shard, from } = { ...options }
+  checkOption('shard', optionTable.resolvePosition.shard, shard)
+  checkOption('from', optionTable.resolvePosition.from, from)
+  const { signal, streamId } = options
+  const shardIndex = parseShardId(shard)
+  const routing = await knownRouting(shardIndex, options, dependencies)
+  const lookups = new ShardLookups<Routing>(routing, { ...dependencies, signal })
+  const check = (id: number): void => checkStream(id, streamId, dependencies.stream)
+  const place = await lookups.resolve(shardIndex, toWirePosition(from), check)
+  if (place === undefined) throw gone(shardIdOf(shardIndex))
+  const { sequenceNumber, tail, trimHorizon } = place
+  return { sequenceNumber, tail, trimHorizon }
 }
 
 /** The routing that the client has, or a new one if the shard, or the stream that is meant, is not in it. */
@@ -141,7 +164,7 @@ class ShardFetch<T> {
     const known = numberOf(position) ?? this.#ofHorizon(lookups.routing)
     if (known !== undefined) return known
     const place = await lookups.resolve(this.#shardIndex, position)
-    if (place === undefined) throw this.#gone()
+    if (place === undefined) throw gone(this.#shardId)
     return place.sequenceNumber
   }
 
@@ -180,26 +203,15 @@ class ShardFetch<T> {
       operation: 'fetch',
       shardIndex,
       of: (streamId) => {
-        this.#checkStream(streamId)
+        checkStream(streamId, options.streamId, this.#dependencies.stream)
         const { waitMs: wait = waitMs.default } = options
         return { shards: [{ streamId, shardIndex, sequenceNumber, bytesMax }], bytesMax, waitMs: wait }
       },
       waitMs: options.waitMs ?? waitMs.default,
       check: (response) => this.#checkAnswer(response, sequenceNumber),
     })
-    if (response === undefined) throw this.#gone()
+    if (response === undefined) throw gone(this.#shardId)
     return { answer: response.shards[0]!, time: response.time }
-  }
-
-  /** Throws `streamNotFound` if the name is another stream's by now. */
-  #checkStream(streamId: number): void {
-    const meant = this.#options.streamId
-    if (meant === undefined || meant === streamId) return
-    const stream = JSON.stringify(this.#dependencies.stream)
-    throw new MillraceError(
-      'streamNotFound',
-      `${stream} was deleted and made again: it has the id ${streamId}.`,
-    )
   }
 
   /** Throws what may be tried again elsewhere or later; limits that are used up are the caller's to wait for. */
@@ -221,10 +233,6 @@ class ShardFetch<T> {
     const when = retryAfterMs === undefined ? 'later' : `in ${retryAfterMs} ms`
     const message = `The limits of reads of ${this.#shardId} are used up: fetch again ${when}.`
     return new MillraceError(code, message, retryAfterMs === undefined ? {} : { retryAfterMs })
-  }
-
-  #gone(): MillraceError {
-    return new MillraceError('shardNotFound', `The stream has no shard ${this.#shardId} that can be read.`)
   }
 
   /** What an answer without records comes to. Throws it, unless the caller wants to go on after records that cannot be read. */
@@ -297,6 +305,19 @@ class ShardFetch<T> {
       ? closing
       : AbortSignal.any([signal, closing])
   }
+}
+
+/** Throws `streamNotFound` if the name is another stream's by now. */
+function checkStream(streamId: number, meant: number | undefined, stream: string): void {
+  if (meant === undefined || meant === streamId) return
+  throw new MillraceError(
+    'streamNotFound',
+    `${JSON.stringify(stream)} was deleted and made again: it has the id ${streamId}.`,
+  )
+}
+
+function gone(shardId: string): MillraceError {
+  return new MillraceError('shardNotFound', `The stream has no shard ${shardId} that can be read.`)
 }
 
 /** True if a host answered less than there is, and all of that is taken. */

@@ -28,6 +28,19 @@ export interface FetchOptions<T = Uint8Array> extends CallOptions {
   readonly onUnreadable?: OnUnreadable
 }
 
+/** Options of `resolvePosition`. */
+export type ResolvePositionOptions = Pick<FetchOptions, 'shard' | 'from' | 'streamId' | 'signal'>
+
+/** A position in a shard, as a number. */
+export interface ResolvedPosition {
+  /** Of the first record to read; that of the next record to be stored if there is none. */
+  readonly sequenceNumber: number
+  /** The next sequence number that the shard will assign. */
+  readonly tail: number
+  /** Oldest readable sequence number of the shard. */
+  readonly trimHorizon: number
+}
+
 /** The answer of `fetch`. */
 export interface Fetched<T = Uint8Array> {
   /** The records from the position on, in order; none where none is stored there yet. */

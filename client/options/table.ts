@@ -27,7 +27,7 @@ import type {
   DocumentsWhere,
   PutDocumentOptions,
 } from '../documents/documents.ts'
-import type { FetchOptions } from '../fetching/options.ts'
+import type { FetchOptions, ResolvePositionOptions } from '../fetching/options.ts'
 import type { ProducerOptions } from '../producer/options.ts'
 import type { PutOptions } from '../producer/puts.ts'
 import type { ReadOptions, SubscribeOptions } from '../reading/options.ts'
@@ -143,6 +143,13 @@ const fetch = {
   onUnreadable: reading.onUnreadable,
   signal,
 } satisfies OptionsOf<FetchOptions>
+
+const resolvePosition = {
+  shard: fetch.shard,
+  from: fetch.from,
+  streamId: fetch.streamId,
+  signal,
+} satisfies OptionsOf<ResolvePositionOptions>
 
 const count = whole({ min: 0, max: Number.MAX_SAFE_INTEGER, default: 0 })
 
@@ -324,6 +331,7 @@ export const optionTable = {
   writableStream: call,
   read,
   fetch,
+  resolvePosition,
   subscribe,
   group: consumerGroup,
   registerConsumer: call,

@@ -236,12 +236,19 @@ export class ShardLookups<R extends ReadRouting = ReadRouting> {
     return this.#routing
   }
 
-  /** Resolves a position; returns undefined for a shard that is gone, because it has expired. */
-  resolve(shardIndex: number, position: WirePosition): Promise<Place | undefined> {
+  /** Resolves a position in a stream that is found right; returns undefined for a shard that is gone, because it has expired. */
+  resolve(
+    shardIndex: number,
+    position: WirePosition,
+    checkStream: (streamId: number) => void = () => {},
+  ): Promise<Place | undefined> {
     return this.ask({
       operation: 'resolvePosition',
       shardIndex,
-      of: (streamId) => ({ streamId, shardIndex, position }),
+      of: (streamId) => {
+        checkStream(streamId)
+        return { streamId, shardIndex, position }
+      },
       check: (place) => checkPlace(place, shardIndex, position),
     })
   }

@@ -53,6 +53,7 @@ const calls: Readonly<Record<string, (client: Client, options: never) => unknown
     client.producer('clicks').then((producer) => producer.writableStream(options)),
   read: (client, options) => client.read('clicks', options),
   fetch: (client, options) => client.fetch('clicks', options),
+  resolvePosition: (client, options) => client.resolvePosition('clicks', options),
   subscribe: (client, options) => client.subscribe('clicks', options),
   group: (client, options) =>
     client.group(withNeeded({ name: 'a', stream: 'clicks' }, options) as never).stop(),
@@ -254,8 +255,8 @@ describe('options', () => {
   })
 
   const others = ['connect', 'close', 'deleteStream', 'mergeShards', 'subscribe', 'watchDocuments', 'seek']
-  // Without options it cannot be called.
-  others.push('fetch')
+  // Without options they cannot be called.
+  others.push('fetch', 'resolvePosition')
   // The fake broker knows no principals: these are called without options in the tests of access.
   others.push(...Object.keys(accessOptions))
   it.each(Object.keys(calls).filter((name) => !others.includes(name)))(

@@ -5,6 +5,7 @@ import type { Client, Producer, Shard } from 'millrace'
 import type { StreamView } from '../book/stream-view.ts'
 import { createdAtOf, SequenceNumbers } from '../identifiers/sequence-number.ts'
 import { shardIndexOf } from '../identifiers/shard-ids.ts'
+import { OpenShards } from './limits/open-shards.ts'
 import { ANSWER_TIMEOUT_MS } from './patience.ts'
 
 /** A shard, and how its records are numbered. */
@@ -18,6 +19,7 @@ export class KnownStream {
   readonly #client: Client
   readonly #shards = new Map<string, KnownShard>()
   #producer: Promise<Producer> | undefined
+  #openShards: OpenShards | undefined
 
   constructor(client: Client, view: StreamView, shards: readonly Shard[]) {
     this.view = view
@@ -30,6 +32,12 @@ export class KnownStream {
 
   shard(shardId: string): KnownShard | undefined {
     return this.#shards.get(shardId)
+  }
+
+  /** The open shards, for those who have to know which one takes a record. */
+  get openShards(): OpenShards {
+    this.#openShards ??= new OpenShards([...this.#shards.values()].map(({ shard }) => shard))
+    return this.#openShards
   }
 
   /** The producer of this caller. One that could not be made is tried again by the next call. */

@@ -1,5 +1,6 @@
 // One read of a shard by the caller's client, and what refusals of it are to callers. Runs in the endpoint.
-import { MillraceError, type Fetched, type FetchOptions } from 'millrace'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MillraceError, type Client, type Fetched, type FetchOptions, type ResolvedPosition } from 'millrace'
 import { placeOf } from '../../book/stream-view.ts'
 import type { Call } from '../../call.ts'
 import type { SequenceNumbers } from '../../identifiers/sequence-number.ts'
@@ -16,24 +17,74 @@ export interface FetchedShard {
   readonly known: KnownShard
 }
 
+/** The broker charges whole batches, and requests that a read takes beyond its first: so long is waited for what the service allows. */
+const LEEWAY_MS = 2000
+
+type ReadContext = Pick<RecordsContext, 'settings'>
+type ReadCall = Call<'GetRecords' | 'GetShardIterator'>
+type Position = FetchOptions['from']
+type ReadOptions = Pick<FetchOptions, 'from' | 'recordsMax' | 'bytesMax' | 'onTrimmed'> & {
+  /** The limits of the shard, as the service counts them, allow it. */
+  readonly isAdmitted?: boolean
+}
+
 /** Reads a shard. While the broker does not answer it waits, as long as a client does, and then says that it can be tried again. */
-export async function fetchShard(
-  { settings }: Pick<RecordsContext, 'settings'>,
-  call: Call<'GetRecords' | 'GetShardIterator'>,
-  { stream: { view }, known }: FetchedShard,
-  options: Pick<FetchOptions, 'from' | 'recordsMax' | 'bytesMax' | 'onTrimmed'>,
+export function fetchShard(
+  context: ReadContext,
+  call: ReadCall,
+  shard: FetchedShard,
+  { isAdmitted = false, ...options }: ReadOptions,
 ): Promise<Fetched> {
+  return askShard(context, call, shard, (client, name, which) =>
+    patiently(isAdmitted ? LEEWAY_MS : 0, which.signal, () => client.fetch(name, { ...options, ...which })),
+  )
+}
+
+/** Resolves a position in a shard. It counts for no limit of reads. */
+export function resolveInShard(
+  context: ReadContext,
+  call: ReadCall,
+  shard: FetchedShard,
+  from: Position,
+): Promise<ResolvedPosition> {
+  return askShard(context, call, shard, (client, name, which) =>
+    client.resolvePosition(name, { ...which, from }),
+  )
+}
+
+/** Does the work, and again where limits refuse it and say that it need not wait for longer than this in all. */
+async function patiently<T>(totalMs: number, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  for (let leftMs = totalMs; ;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!MillraceError.is(error, 'provisionedThroughputExceeded')) throw error
+      const { retryAfterMs = Infinity } = error
+      leftMs -= Math.max(1, retryAfterMs)
+      if (leftMs < 0) throw error
+      await sleep(retryAfterMs, undefined, { signal })
+    }
+  }
+}
+
+interface Which {
+  readonly shard: string
+  readonly streamId: number
+  readonly signal: AbortSignal
+}
+
+async function askShard<T>(
+  { settings }: ReadContext,
+  call: ReadCall,
+  { stream: { view }, known }: FetchedShard,
+  ask: (client: Client, name: string, which: Which) => Promise<T>,
+): Promise<T> {
   const { shardId } = known.shard
   const late = new AbortController()
   const timer = setTimeout(() => late.abort(), ANSWER_TIMEOUT_MS)
   const signal = AbortSignal.any([call.signal, late.signal])
   try {
-    return await call.caller.client.fetch(view.name, {
-      ...options,
-      shard: shardId,
-      streamId: view.id,
-      signal,
-    })
+    return await ask(call.caller.client, view.name, { shard: shardId, streamId: view.id, signal })
   } catch (error) {
     if (late.signal.aborted) {
       throw new KinesisError('ServiceUnavailableException', 'The broker does not answer.', { cause: error })
@@ -47,15 +98,12 @@ export async function fetchShard(
 
 function readError(error: unknown, place: ErrorPlace, shardIndex: number, numbers: SequenceNumbers): unknown {
   if (!MillraceError.is(error)) return error
-  const { account, stream } = place
   switch (error.code) {
     case 'streamNotFound':
     case 'shardNotFound':
       return shardGone(place, shardIndex, error)
-    case 'provisionedThroughputExceeded': {
-      const message = `Rate exceeded for Shard - ${account}/${stream ?? ''}/${shardIdOf(shardIndex)}`
-      return new KinesisError('ProvisionedThroughputExceededException', message, { cause: error })
-    }
+    case 'provisionedThroughputExceeded':
+      return readThrottled(place, shardIndex, error)
     case 'corruptData':
       return new KinesisError('InternalFailureException', wayOn(error, numbers), { cause: error })
     // Records that a native producer encrypted under a key that the endpoint does not have: no retry helps.
@@ -66,6 +114,16 @@ function readError(error: unknown, place: ErrorPlace, shardIndex: number, number
     default:
       return asKinesisError(error, place)
   }
+}
+
+/** The error about a shard whose limits of reads are used up. */
+export function readThrottled(
+  { stream, account }: ErrorPlace,
+  shardIndex: number,
+  cause?: unknown,
+): KinesisError {
+  const message = `Rate exceeded for Shard - ${account}/${stream ?? ''}/${shardIdOf(shardIndex)}`
+  return new KinesisError('ProvisionedThroughputExceededException', message, { cause })
 }
 
 /** What cannot be read is never passed over in silence: the error says how to go on behind it. */

@@ -2,6 +2,7 @@
 // At the end of a closed shard the answer has its children and no iterator, and never one without the other: readers of the service
 // rely on that to go on.
 import type { Fetched } from 'millrace'
+import { placeOf } from '../../book/stream-view.ts'
 import type { Call } from '../../call.ts'
 import {
   openShardIterator,
@@ -13,8 +14,9 @@ import { KinesisError } from '../../model/errors.ts'
 import type { OutputOf } from '../../model/operations.ts'
 import { endDryRun } from '../dry-run.ts'
 import type { RecordsContext } from '../parts.ts'
-import { fetchShard, type FetchedShard } from './fetch-shard.ts'
+import { fetchShard, readThrottled, type FetchedShard } from './fetch-shard.ts'
 import { withShard } from './readable.ts'
+import { isKeyless } from '../keyless.ts'
 import { recordsOf } from './shown-records.ts'
 
 type GetRecordsCall = Call<'GetRecords'>
@@ -28,7 +30,7 @@ export async function getRecords(
   context: RecordsContext,
   call: GetRecordsCall,
 ): Promise<OutputOf<'GetRecords'>> {
-  const { seal, now, streams } = context
+  const { seal, now, streams, limits, settings } = context
   const iterator = checkedIterator(context, call)
   await endDryRun(context, call, 'read', iterator.streamName)
   const { streamName, shardIndex } = iterator
@@ -38,8 +40,14 @@ export async function getRecords(
   let kept = 0
   try {
     return await withShard(context, call, { name: streamName, shardIndex }, async (stream, known) => {
-      const fetched = await fetch(context, call, iterator, { stream, known }, share.bytes)
-      kept = bytesOf(fetched)
+      const room = limits.of(stream)?.shard(known.shard.shardId, now())
+      if (room?.takeRead(now()) === false) {
+        throw readThrottled(placeOf(call, settings.account, streamName), shardIndex)
+      }
+      const shard = { stream, known, isAdmitted: room !== undefined }
+      const fetched = await fetch(context, call, iterator, shard, share.bytes)
+      kept = heldBytes(fetched)
+      room?.returned(returnedBytes(fetched), now())
       const streamId = stream.view.id
       const position = { at: 'sequenceNumber', sequenceNumber: fetched.next } as const
       const next = { createdAtMs: now(), streamName, streamId, shardIndex, position }
@@ -57,7 +65,7 @@ export async function getRecords(
   }
 }
 
-function bytesOf({ records }: Fetched): number {
+function heldBytes({ records }: Fetched): number {
   return records.reduce((sum, { bytes }) => sum + bytes.length + AROUND_RECORD_BYTES, 0)
 }
 
@@ -83,7 +91,7 @@ function fetch(
   context: RecordsContext,
   call: GetRecordsCall,
   { streamId, position }: ShardIterator,
-  shard: FetchedShard,
+  { isAdmitted, ...shard }: FetchedShard & { readonly isAdmitted: boolean },
   bytesMax: number,
 ): Promise<Fetched> {
   return fetchShard(context, call, shard, {
@@ -91,7 +99,17 @@ function fetch(
     recordsMax: call.input.Limit ?? RECORDS_MAX,
     bytesMax,
     onTrimmed: 'horizon',
+    isAdmitted,
   })
+}
+
+/** Data and keys, as limits count them. */
+function returnedBytes({ records }: Fetched): number {
+  let sum = 0
+  for (const { bytes, partitionKey, headers } of records) {
+    sum += bytes.length + (isKeyless(headers) ? 0 : Buffer.byteLength(partitionKey))
+  }
+  return sum
 }
 
 function nativePosition(position: IteratorPosition) {

@@ -1,5 +1,6 @@
 // GetShardIterator: a place in a shard as an iterator. Runs in the endpoint.
 // Only LATEST asks the broker: it is the place after what is stored now. All others are read when the records are.
+import { placeOf } from '../../book/stream-view.ts'
 import type { Call } from '../../call.ts'
 import {
   createdAtOf,
@@ -14,7 +15,7 @@ import type { OutputOf } from '../../model/operations.ts'
 import { endDryRun } from '../dry-run.ts'
 import type { KnownShard } from '../known-stream.ts'
 import type { RecordsContext } from '../parts.ts'
-import { fetchShard, type FetchedShard } from './fetch-shard.ts'
+import { readThrottled, resolveInShard, type FetchedShard } from './fetch-shard.ts'
 import { withShard } from './readable.ts'
 
 type GetShardIteratorCall = Call<'GetShardIterator'>
@@ -23,7 +24,7 @@ export async function getShardIterator(
   context: RecordsContext,
   call: GetShardIteratorCall,
 ): Promise<OutputOf<'GetShardIterator'>> {
-  const { book, now, seal, settings } = context
+  const { book, now, seal, settings, limits } = context
   const name = book.nameOf(call)
   const shardIndex = shardIndexOf(call.input.ShardId)
   if (shardIndex === undefined) {
@@ -33,6 +34,10 @@ export async function getShardIterator(
   return withShard(context, call, { name, shardIndex }, async (stream, known) => {
     const wanted = wantedPosition(context, call, { name, shardIndex, known })
     await endDryRun(context, call, 'read', name)
+    const room = limits.of(stream)?.shard(known.shard.shardId, now())
+    if (room?.takeIterator(now()) === false) {
+      throw readThrottled(placeOf(call, settings.account, name), shardIndex)
+    }
     const position = wanted ?? (await tailOf(context, call, { stream, known }))
     const iterator = { createdAtMs: now(), streamName: name, streamId: stream.view.id, shardIndex, position }
     return { ShardIterator: sealShardIterator(seal, iterator) }
@@ -126,6 +131,6 @@ async function tailOf(
   call: GetShardIteratorCall,
   shard: FetchedShard,
 ): Promise<IteratorPosition> {
-  const { next } = await fetchShard(context, call, shard, { from: 'LATEST', recordsMax: 1 })
-  return { at: 'sequenceNumber', sequenceNumber: next }
+  const { sequenceNumber } = await resolveInShard(context, call, shard, 'LATEST')
+  return { at: 'sequenceNumber', sequenceNumber }
 }

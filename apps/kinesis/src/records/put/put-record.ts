@@ -8,6 +8,7 @@ import type { OutputOf } from '../../model/operations.ts'
 import { asKinesisError } from '../../native-errors.ts'
 import { endDryRun } from '../dry-run.ts'
 import type { RecordsContext } from '../parts.ts'
+import { admissionTo } from './admission.ts'
 import { checkEntries, recordOf } from './entries.ts'
 import { readyProducer, sequenceNumberOf, streamOf, throttledError, writableStream } from './writable.ts'
 
@@ -31,7 +32,10 @@ export async function putRecord(
   await endDryRun(context, call, 'write', name)
   const producer = await readyProducer(context, call, stream)
   const place = placeOf(call, settings.account, name)
-  const stored = await producer.send(recordOf(input, facts)).catch((error: unknown) => {
+  const record = recordOf(input, facts)
+  const refusal = admissionTo(context, stream, place)?.(input, record)
+  if (refusal !== undefined) throw refusal
+  const stored = await producer.send(record).catch((error: unknown) => {
     const isThrottled = MillraceError.is(error, 'provisionedThroughputExceeded')
     throw isThrottled ? throttledError(error, place) : asKinesisError(error, place)
   })

@@ -3,16 +3,19 @@
 import { MillraceError, type Acknowledgement, type Producer, type RecordInput } from 'millrace'
 import { placeOf } from '../../book/stream-view.ts'
 import type { Call } from '../../call.ts'
+import { KinesisError } from '../../model/errors.ts'
 import type { OutputOf } from '../../model/operations.ts'
 import { asKinesisError, type ErrorPlace } from '../../native-errors.ts'
 import { endDryRun } from '../dry-run.ts'
 import type { KnownStream } from '../known-stream.ts'
 import type { RecordsContext } from '../parts.ts'
+import { admissionTo } from './admission.ts'
 import { checkEntries, recordOf } from './entries.ts'
 import { readyProducer, sequenceNumberOf, streamOf, throttledError, writableStream } from './writable.ts'
 
 type Result = OutputOf<'PutRecords'>['Records'][number]
-type Outcome = Acknowledgement | MillraceError
+/** A KinesisError is of a record that was not sent. */
+type Outcome = Acknowledgement | MillraceError | KinesisError
 
 export async function putRecords(
   context: RecordsContext,
@@ -26,17 +29,21 @@ export async function putRecords(
   checkEntries(entries, facts, (index) => `records.${index + 1}.member.`)
   await endDryRun(context, call, 'write', name)
   const producer = await readyProducer(context, call, stream)
+  const place = placeOf(call, settings.account, name)
+  const admit = admissionTo(context, stream, place)
   const outcomes = await sendAll(
     producer,
-    entries.map((entry) => recordOf(entry, facts)),
+    entries.map((entry) => {
+      const record = recordOf(entry, facts)
+      return admit?.(entry, record) ?? record
+    }),
   )
-  const place = placeOf(call, settings.account, name)
   refuseWhole(outcomes, place)
   const results: Result[] = []
   let failed = 0
   let taker: KnownStream = stream
   for (const outcome of outcomes) {
-    if (outcome instanceof MillraceError) {
+    if (outcome instanceof MillraceError || outcome instanceof KinesisError) {
       failed++
       results.push(failureOf(outcome, place))
     } else {
@@ -51,8 +58,8 @@ export async function putRecords(
   }
 }
 
-/** Sends records in their order; fulfils with what became of each, in the same order. */
-function sendAll(producer: Producer, records: readonly RecordInput[]): Promise<Outcome[]> {
+/** Sends records in their order, save those that are refused already; fulfils with what became of each, in the same order. */
+function sendAll(producer: Producer, records: readonly (RecordInput | KinesisError)[]): Promise<Outcome[]> {
   return new Promise((resolve) => {
     const outcomes: Outcome[] = []
     let left = records.length
@@ -61,6 +68,10 @@ function sendAll(producer: Producer, records: readonly RecordInput[]): Promise<O
       if (--left === 0) resolve(outcomes)
     }
     for (const [index, record] of records.entries()) {
+      if (record instanceof KinesisError) {
+        settled(index, record)
+        continue
+      }
       producer.send(record).then(
         (stored) => settled(index, stored),
         (error: unknown) => settled(index, asMillraceError(error)),
@@ -76,9 +87,9 @@ function refuseWhole(outcomes: readonly Outcome[], place: ErrorPlace): void {
   if (outcomes.every((outcome) => outcome instanceof MillraceError)) throw asKinesisError(first, place)
 }
 
-function failureOf(error: MillraceError, place: ErrorPlace): Result {
-  if (error.code === 'provisionedThroughputExceeded') {
-    const { code, message } = throttledError(error, place)
+function failureOf(error: MillraceError | KinesisError, place: ErrorPlace): Result {
+  if (error instanceof KinesisError || error.code === 'provisionedThroughputExceeded') {
+    const { code, message } = error instanceof KinesisError ? error : throttledError(error, place)
     return { ErrorCode: code, ErrorMessage: message }
   }
   return { ErrorCode: 'InternalFailure', ErrorMessage: 'Internal Service Failure.' }

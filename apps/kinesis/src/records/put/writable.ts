@@ -56,9 +56,17 @@ export function sequenceNumberOf(
   return known.numbers.of(sequenceNumber, arrivalTime.getTime())
 }
 
-/** The error of a record that the limits of its shard refused: it names the shard that refused it last. */
-export function throttledError(error: MillraceError, { stream, account }: ErrorPlace): KinesisError {
-  const shardId = error.shardId ?? error.attempts?.at(-1)?.shardId ?? ''
+/** The error of a record that the broker refused for the limits of its shard: it names the shard that refused it last. */
+export function throttledError(error: MillraceError, place: ErrorPlace): KinesisError {
+  return rateExceeded(error.shardId ?? error.attempts?.at(-1)?.shardId ?? '', place, error)
+}
+
+/** The error of a record for which a shard has no room at this time. */
+export function rateExceeded(
+  shardId: string,
+  { stream, account }: ErrorPlace,
+  cause?: unknown,
+): KinesisError {
   const message = `Rate exceeded for shard ${shardId} in stream ${stream ?? ''} under account ${account}.`
-  return new KinesisError('ProvisionedThroughputExceededException', message, { cause: error })
+  return new KinesisError('ProvisionedThroughputExceededException', message, { cause })
 }
