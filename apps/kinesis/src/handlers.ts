@@ -5,6 +5,7 @@ import type { Handlers } from './call.ts'
 import { consumerHandlers } from './consumers/consumer-handlers.ts'
 import type { EndpointParts } from './parts.ts'
 import { protectionHandlers } from './protection/handlers.ts'
+import { ratedHandlers } from './rates/rated-handlers.ts'
 import { recordsHandlers } from './records/handlers.ts'
 import { shardsHandlers } from './shards/handlers.ts'
 import { streamsHandlers } from './streams/handlers.ts'
@@ -28,5 +29,7 @@ const joined: readonly Part[] = [
 ]
 
 export function joinHandlers(parts: EndpointParts): Partial<Handlers> {
-  return Object.assign({}, ...joined.map((make) => make(parts))) as Partial<Handlers>
+  const handlers = Object.assign({}, ...joined.map((make) => make(parts))) as Partial<Handlers>
+  const { limits, account } = parts.settings
+  return limits === 'kinesis' ? ratedHandlers(handlers, { account, now: parts.now }) : handlers
 }

@@ -335,3 +335,35 @@ describe('the end of a closed shard', () => {
     await end()
   })
 })
+
+describe('a position as a number', () => {
+  it('is resolved without a read, for every kind of position', async () => {
+    const { broker, client, end } = await fetching([3, 3])
+    const resolve = (from: FetchOptions['from']) =>
+      driven(client.resolvePosition('clicks', { shard: SHARD, from }))
+    expect(await resolve('LATEST')).toEqual({ sequenceNumber: 6, tail: 6, trimHorizon: 0 })
+    broker.shards[0]!.trim(3)
+    expect(await resolve('TRIM_HORIZON')).toEqual({ sequenceNumber: 3, tail: 6, trimHorizon: 3 })
+    const seen = watch(broker)
+    await expect(resolve({ afterSequenceNumber: 3 })).resolves.toMatchObject({ sequenceNumber: 4 })
+    await expect(resolve({ atTimestamp: 1_700_000_000_002 })).resolves.toMatchObject({ sequenceNumber: 3 })
+    await expect(resolve(at(2))).rejects.toMatchObject({ code: 'trimmed' })
+    await expect(resolve(at(9))).rejects.toMatchObject({ code: 'invalidPosition' })
+    expect(seen.fetches).toEqual([])
+    expect(new Set(seen.others)).toEqual(new Set(['resolvePosition']))
+    await end()
+  })
+
+  it.each<[string, object, string]>([
+    ['a shard that there is not', { shard: '7' }, 'shardNotFound'],
+    ['another stream of the name', { streamId: 99 }, 'streamNotFound'],
+    ['no shard', { shard: undefined }, 'invalidArgument'],
+    ['no position', { from: undefined }, 'invalidArgument'],
+    ['an option of a fetch', { recordsMax: 1 }, 'invalidArgument'],
+  ])('is refused for %s', async (_what, options, code) => {
+    const { client, end } = await fetching([3])
+    const given = { shard: SHARD, from: 'LATEST' as const, ...options }
+    await expect(driven(client.resolvePosition('clicks', given))).rejects.toMatchObject({ code })
+    await end()
+  })
+})

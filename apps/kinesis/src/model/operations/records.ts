@@ -28,6 +28,8 @@ export const recordsOperations = {
   PutRecord: {
     doc: 'Stores one record; answers when it is on disk.',
     plane: 'data',
+    support:
+      'The limits of a shard hold where its stream has any. A record larger than a second of them passes in a shard that has rested for that long.',
     input: structure({
       SequenceNumberForOrdering: optional(sequenceNumber),
       PartitionKey: optional(partitionKey),
@@ -61,6 +63,7 @@ export const recordsOperations = {
   PutRecords: {
     doc: 'Stores up to 500 records; answers for each of them.',
     plane: 'data',
+    support: 'The limits of a shard, where its stream has any, refuse record by record.',
     input: structure({
       Records: required(putRecordsRequestEntryList),
       StreamName: optional(streamName),
@@ -91,6 +94,7 @@ export const recordsOperations = {
   GetShardIterator: {
     doc: 'Turns a position in a shard into an iterator.',
     plane: 'data',
+    support: 'Five a second for each shard, where its stream has limits: as many as reads.',
     input: structure({
       ShardId: required(shardId),
       ShardIteratorType: required(shardIteratorType),
@@ -114,6 +118,8 @@ export const recordsOperations = {
   GetRecords: {
     doc: 'Reads records of a shard from an iterator on.',
     plane: 'data',
+    support:
+      'The limits of a shard, where its stream has any, count what is returned; a read that the broker puts off for the batches around it waits for up to two seconds.',
     input: structure({
       Limit: optional(getRecordsInputLimit),
       ShardIterator: required(shardIterator),
