@@ -9,6 +9,8 @@ import { tell, type Terminal } from './terminal.ts'
 import { accessKeyVerb } from './verbs/access/access-key.ts'
 import { principalVerb } from './verbs/access/principal.ts'
 import { tokenVerb } from './verbs/access/token.ts'
+import { exportVerb } from './verbs/aws/export.ts'
+import { importVerb } from './verbs/aws/import.ts'
 import { checkVerb } from './verbs/local/check.ts'
 import { configVerb } from './verbs/local/config.ts'
 import { completionVerb } from './verbs/local/completion.ts'
@@ -48,6 +50,8 @@ export function createProgram(terminal: Terminal, version: string): Command {
     consumerVerb,
     documentVerb,
     kinesisVerb,
+    importVerb,
+    exportVerb,
     tokenVerb,
     principalVerb,
     accessKeyVerb,

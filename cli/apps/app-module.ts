@@ -21,17 +21,23 @@ export interface AppModule {
 }
 
 /** Loads an app. Throws Failure with what to do where it is not installed. */
-export async function loadApp(
+export async function loadApp(app: AppName, resolve?: ResolvePackage): Promise<AppModule> {
+  return (await import(appModuleUrl(app, 'app', resolve))) as AppModule
+}
+
+type ResolvePackage = (name: string) => string
+
+/** Where a module of an app's package is. Throws Failure with what to do where the app is not installed. */
+export function appModuleUrl(
   app: AppName,
-  resolve = (name: string): string => import.meta.resolve(name),
-): Promise<AppModule> {
+  module: string,
+  resolve: ResolvePackage = (name) => import.meta.resolve(name),
+): string {
   const { package: name } = appTable[app]
-  let url: string
   try {
-    url = resolve(`${name}/app`)
+    return resolve(`${name}/${module}`)
   } catch (cause) {
     const message = `The app ${app} is not installed here: install the package ${name} beside millrace, in the same version.`
     throw new Failure(message, 'failed', { cause })
   }
-  return (await import(url)) as AppModule
 }
