@@ -1,5 +1,5 @@
 // What a producer answers about stored records: one by one, and by the batch. Runs in the client, pure.
-import type { AppendAttempt } from '../../protocol/millrace-error.ts'
+import type { AppendAttempt, MillraceError } from '../../protocol/millrace-error.ts'
 import type { AppendResult } from '../../protocol/operations.ts'
 
 /** What the broker promises about one record. */
@@ -38,3 +38,8 @@ export interface BatchAcknowledgement {
   /** How the batch was tried, the last one with success; frozen. Of more than 16, the first and the newest ones. */
   readonly attempts: readonly AppendAttempt[]
 }
+
+/** What became of one of many records that were given together. */
+export type PutResult =
+  | { readonly ok: true; readonly acknowledgement: Acknowledgement }
+  | { readonly ok: false; readonly error: MillraceError }

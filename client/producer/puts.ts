@@ -1,12 +1,11 @@
 // Appends of single records: the options and results of `put` and `putMany`, over the producers behind them. Runs in the client.
-import type { MillraceError } from '../../protocol/millrace-error.ts'
 import { encodePayload, resolveEncoder, type BytesInput, type EncoderOption } from '../codecs.ts'
 import { asMillraceError } from '../errors.ts'
 import { checkArgument, checkOptions } from '../options/check.ts'
 import { checkRecord, type RecordInput } from '../record.ts'
 import type { CallOptions } from '../settings.ts'
 import { abortedBy, unlessAborted } from '../waiting.ts'
-import type { Acknowledgement } from './acknowledgement.ts'
+import type { Acknowledgement, PutResult } from './acknowledgement.ts'
 import type { Putters } from './buffer/putters.ts'
 import { notSent } from './delivery/waits.ts'
 
@@ -15,11 +14,6 @@ export interface PutOptions<In> extends CallOptions {
   /** Encodes data. Without a codec, data is bytes, or text that is sent as UTF-8. */
   readonly codec: EncoderOption<In>
 }
-
-/** The result of one record of `putMany`. */
-export type PutResult =
-  | { readonly ok: true; readonly acknowledgement: Acknowledgement }
-  | { readonly ok: false; readonly error: MillraceError }
 
 /** `put` and `putMany` of a client. */
 export class Puts {

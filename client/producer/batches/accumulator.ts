@@ -185,7 +185,8 @@ export class Accumulator {
       targets.add(target)
       // Stamped with base 0, a record's number is its index.
       if (waiter?.index === record.sequenceNumber) {
-        target.addWaiter({ ...waiter, index: target.recordCount - 1 })
+        waiter.index = target.recordCount - 1
+        target.addWaiter(waiter)
         waiter = waiters.next().value
       } else if (isWatched) target.sinkRecords++
     }

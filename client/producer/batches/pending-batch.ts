@@ -8,11 +8,12 @@ import type { BatchBuilder, BatchIdentity } from '../../../protocol/batch/record
 import type { Acknowledgement, BatchAcknowledgement } from '../acknowledgement.ts'
 import { noAttempts, withAttempt } from './attempts.ts'
 
-/** A caller that waits for the record at `index` of the batch. */
+/** A caller that waits for the record at `index` of a batch. */
 export interface RecordWaiter {
-  readonly index: number
-  readonly resolve: (acknowledgement: Acknowledgement) => void
-  readonly reject: (error: Error) => void
+  /** Another one when the record is carried over to another batch. */
+  index: number
+  stored(acknowledgement: Acknowledgement): void
+  refused(error: MillraceError): void
 }
 
 /** A caller that waits for whole batches, as a `flush` or a sink does. */
@@ -124,15 +125,15 @@ export class PendingBatch {
 
   acknowledge(stored: BatchAcknowledgement): void {
     const { streamId, shardId, firstSequenceNumber, arrivalTime, durability, attempts } = stored
-    for (const { index, resolve } of this.#waiters) {
-      const sequenceNumber = firstSequenceNumber + index
-      resolve({ streamId, shardId, sequenceNumber, arrivalTime, durability, attempts })
+    for (const waiter of this.#waiters) {
+      const sequenceNumber = firstSequenceNumber + waiter.index
+      waiter.stored({ streamId, shardId, sequenceNumber, arrivalTime, durability, attempts })
     }
     this.#endWatches()
   }
 
   refuse(error: MillraceError): void {
-    for (const { reject } of this.#waiters) reject(error)
+    for (const waiter of this.#waiters) waiter.refused(error)
     for (const { refused } of this.#watches) refused?.(error)
     this.#endWatches()
   }

@@ -1,6 +1,6 @@
 // PutRecords: up to 500 records, each with a result of its own. Runs in the endpoint.
 // Records of one shard are stored in the order of the request. A refusal of one does not stop the others.
-import { MillraceError, type Acknowledgement, type Producer, type RecordInput } from 'millrace'
+import { MillraceError, type Producer, type PutResult, type RecordInput } from 'millrace'
 import { placeOf } from '../../book/stream-view.ts'
 import type { Call } from '../../call.ts'
 import { KinesisError } from '../../model/errors.ts'
@@ -15,7 +15,7 @@ import { readyProducer, sequenceNumberOf, streamOf, throttledError, writableStre
 
 type Result = OutputOf<'PutRecords'>['Records'][number]
 /** A KinesisError is of a record that was not sent. */
-type Outcome = Acknowledgement | MillraceError | KinesisError
+type Outcome = PutResult | { readonly ok: false; readonly error: KinesisError }
 
 export async function putRecords(
   context: RecordsContext,
@@ -43,12 +43,18 @@ export async function putRecords(
   let failed = 0
   let taker: KnownStream = stream
   for (const outcome of outcomes) {
-    if (outcome instanceof MillraceError || outcome instanceof KinesisError) {
-      failed++
-      results.push(failureOf(outcome, place))
+    if (outcome.ok) {
+      const { acknowledgement } = outcome
+      const found = streamOf(context, call, taker, acknowledgement)
+      // A wait for each of many records would cost more than all else about them.
+      taker = found instanceof Promise ? await found : found
+      results.push({
+        ShardId: acknowledgement.shardId,
+        SequenceNumber: sequenceNumberOf(taker, acknowledgement),
+      })
     } else {
-      taker = await streamOf(context, call, taker, outcome)
-      results.push({ ShardId: outcome.shardId, SequenceNumber: sequenceNumberOf(taker, outcome) })
+      failed++
+      results.push(failureOf(outcome.error, place))
     }
   }
   return {
@@ -59,32 +65,26 @@ export async function putRecords(
 }
 
 /** Sends records in their order, save those that are refused already; fulfils with what became of each, in the same order. */
-function sendAll(producer: Producer, records: readonly (RecordInput | KinesisError)[]): Promise<Outcome[]> {
-  return new Promise((resolve) => {
-    const outcomes: Outcome[] = []
-    let left = records.length
-    const settled = (index: number, outcome: Outcome): void => {
-      outcomes[index] = outcome
-      if (--left === 0) resolve(outcomes)
-    }
-    for (const [index, record] of records.entries()) {
-      if (record instanceof KinesisError) {
-        settled(index, record)
-        continue
-      }
-      producer.send(record).then(
-        (stored) => settled(index, stored),
-        (error: unknown) => settled(index, asMillraceError(error)),
-      )
-    }
-  })
+async function sendAll(
+  producer: Producer,
+  records: readonly (RecordInput | KinesisError)[],
+): Promise<Outcome[]> {
+  const isSent = (record: RecordInput | KinesisError): record is RecordInput =>
+    !(record instanceof KinesisError)
+  const sent = await producer.sendMany(records.filter(isSent))
+  const results = sent.values()
+  return records.map((record) =>
+    record instanceof KinesisError ? { ok: false, error: record } : results.next().value!,
+  )
 }
 
 /** Throws if nothing was stored for a reason that concerns all: SDKs try such a request again, and never a single record. */
 function refuseWhole(outcomes: readonly Outcome[], place: ErrorPlace): void {
   const [first] = outcomes
-  if (!(first instanceof MillraceError) || first.code === 'provisionedThroughputExceeded') return
-  if (outcomes.every((outcome) => outcome instanceof MillraceError)) throw asKinesisError(first, place)
+  if (first === undefined || first.ok || !(first.error instanceof MillraceError)) return
+  if (first.error.code === 'provisionedThroughputExceeded') return
+  const isFailure = (outcome: Outcome): boolean => !outcome.ok && outcome.error instanceof MillraceError
+  if (outcomes.every(isFailure)) throw asKinesisError(first.error, place)
 }
 
 function failureOf(error: MillraceError | KinesisError, place: ErrorPlace): Result {
@@ -93,9 +93,4 @@ function failureOf(error: MillraceError | KinesisError, place: ErrorPlace): Resu
     return { ErrorCode: code, ErrorMessage: message }
   }
   return { ErrorCode: 'InternalFailure', ErrorMessage: 'Internal Service Failure.' }
-}
-
-function asMillraceError(error: unknown): MillraceError {
-  if (MillraceError.is(error)) return error
-  return new MillraceError('internal', 'A record could not be sent.', { cause: error })
 }

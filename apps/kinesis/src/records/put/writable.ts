@@ -36,12 +36,12 @@ export async function readyProducer(
  * The stream that took a record: the one that is known, or that of now, if the shard is a new one, or the stream was deleted and made
  * again.
  */
-export async function streamOf(
+export function streamOf(
   { streams }: RecordsContext,
   call: KnownStreamCall,
   stream: KnownStream,
   { streamId, shardId }: Acknowledgement,
-): Promise<KnownStream> {
+): Promise<KnownStream> | KnownStream {
   if (streamId === stream.view.id && stream.shard(shardId) !== undefined) return stream
   return streams.refreshed(call, stream)
 }
