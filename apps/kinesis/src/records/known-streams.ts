@@ -5,12 +5,15 @@ import type { StreamBook } from '../book/stream-book.ts'
 import { statusOf, type StreamCall, type StreamView } from '../book/stream-view.ts'
 import type { StreamFacts } from '../book/stream-facts.ts'
 import { KnownStream } from './known-stream.ts'
+import { ANSWER_TIMEOUT_MS } from './patience.ts'
 
 /** A call, as far as finding a stream needs it. */
 export type KnownStreamCall = Omit<StreamCall, 'input'>
 
 const STREAMS_MAX = 1000
 const IDLE_MS = 60_000
+/** A call that has found a stream before it was forgotten has an answer by then. */
+const ANSWERED_MS = 2 * ANSWER_TIMEOUT_MS
 
 interface Entry {
   readonly client: Client
@@ -93,6 +96,8 @@ export class KnownStreams {
     this.#entries.delete(entry)
     const names = this.#byClient.get(entry.client)
     if (names?.get(entry.name) === entry) names.delete(entry.name)
-    void entry.opening.then((stream) => stream.close()).catch(() => {})
+    // Closed at once, its producer would refuse the records of calls that have found it and wait for room in it.
+    const close = (): void => void entry.opening.then((stream) => stream.close()).catch(() => {})
+    setTimeout(close, ANSWERED_MS).unref()
   }
 }

@@ -8,6 +8,8 @@ import { KinesisError } from '../../src/model/errors.ts'
 import { KnownStreams, type KnownStreamCall } from '../../src/records/known-streams.ts'
 
 const MINUTE_MS = 60_000
+/** Until then, calls that have found a stream may still use it. */
+const SURELY_ANSWERED_MS = MINUTE_MS
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -88,9 +90,10 @@ describe('the streams that are known', () => {
     await vi.advanceTimersByTimeAsync(MINUTE_MS - 1)
     await known.get(call(), 'b')
     await vi.advanceTimersByTimeAsync(1)
-    expect(closed).toEqual(['a'])
     await known.get(call(), 'a')
     expect(looks).toEqual(['a', 'b', 'a'])
+    await vi.advanceTimersByTimeAsync(MINUTE_MS - 1)
+    expect(closed).toEqual(['a'])
   })
 
   it('are a thousand at most, those that were used last', async () => {
@@ -100,11 +103,28 @@ describe('the streams that are known', () => {
     for (const name of names) await (await known.get(call(), name)).producer()
     await known.get(call(), 'stream-0')
     await known.get(call(), 'a')
-    await vi.advanceTimersByTimeAsync(0)
-    expect(closed).toEqual(['stream-1'])
     expect(looks).toHaveLength(1001)
     await known.get(call(), 'stream-0')
     expect(looks).toHaveLength(1001)
+    await vi.advanceTimersByTimeAsync(MINUTE_MS - 1)
+    expect(closed).toEqual(['stream-1'])
+  })
+
+  it('are closed only when calls that have found them before are answered, whatever those have done by then', async () => {
+    const { known, closed, call } = scene()
+    const stream = await known.get(call(), 'a')
+    await stream.producer()
+    await known.refreshed(call(), stream)
+    await vi.advanceTimersByTimeAsync(0)
+    expect(closed).toEqual([])
+    await vi.advanceTimersByTimeAsync(SURELY_ANSWERED_MS - 1)
+    expect(closed).toEqual(['a'])
+    const late = await known.get(call(), 'b')
+    await known.refreshed(call(), late)
+    await vi.advanceTimersByTimeAsync(0)
+    await late.producer()
+    await vi.advanceTimersByTimeAsync(SURELY_ANSWERED_MS - 1)
+    expect(closed).toEqual(['a', 'b'])
   })
 
   it('have one producer, and another after it could not be made', async () => {
