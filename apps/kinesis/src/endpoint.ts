@@ -1,6 +1,6 @@
 // The endpoint as a whole: a broker or one of its own, the port, and what stands between. Composition root of the app.
 import { connect, type Client, type ConnectOptions } from 'millrace'
-import { openGate, type Gate } from './auth/open-gate.ts'
+import { openGate } from './auth/open-gate.ts'
 import { signedGate } from './auth/signed-gate.ts'
 import { StreamBook } from './book/stream-book.ts'
 import { joinHandlers } from './handlers.ts'
@@ -12,7 +12,7 @@ import { pacedLog } from './log-pace.ts'
 import type { EndpointLog, EndpointParts } from './parts.ts'
 import { endpointDefaults, type EndpointSettings } from './settings.ts'
 import { readCertificate, RenewedCertificate, type CertificateFiles } from './wire/certificate-files.ts'
-import { Front } from './wire/front.ts'
+import { Front, type FrontOptions } from './wire/front.ts'
 import { wireLimits, type WireLimits } from './wire/limits.ts'
 import { kinesisApi } from './wire/kinesis-api.ts'
 import { Listener, type Certificate } from './wire/listener.ts'
@@ -112,8 +112,7 @@ async function openEndpoint(options: KinesisEndpointOptions, closers: Closers): 
     leaseApi(parts),
     kinesisApi({ handlers: joinHandlers(parts), log }),
   ]
-  const authenticate = gateOf(options, { ...parts, broker, closers })
-  const front = new Front({ apis, authenticate, limits, log })
+  const front = new Front({ apis, ...gateOf(options, { ...parts, broker, closers }), limits, log })
   const listener = await Listener.open({ host, port, certificate, limits, serve: front.serve })
   closers.push(() => {
     front.close()
@@ -160,9 +159,9 @@ function noToken(): Error {
 function gateOf(
   { auth = 'off' }: KinesisEndpointOptions,
   { own, settings, now, log, broker, closers }: EndpointParts & { broker: EndpointBroker; closers: Closers },
-): Gate {
-  if (auth === 'off') return openGate(own, settings)
-  const { gate, close } = signedGate({
+): Pick<FrontOptions, 'authenticate' | 'admit'> {
+  if (auth === 'off') return { authenticate: openGate(own, settings) }
+  const { gate, admit, close } = signedGate({
     own,
     settings,
     now,
@@ -170,7 +169,7 @@ function gateOf(
     connectAs: (principal) => connectTo(broker, log, principal),
   })
   closers.push(close)
-  return gate
+  return { authenticate: gate, admit }
 }
 
 function connectTo(broker: EndpointBroker, log: EndpointLog, actAs?: string): Promise<Client> {

@@ -6,9 +6,10 @@ import { KinesisError } from '../model/errors.ts'
 import type { EndpointSettings } from '../settings.ts'
 import type { CredentialScope } from './authorization.ts'
 import { Callers, type CallersOptions } from './callers.ts'
+import type { RequestHead } from '../wire/request-head.ts'
 import type { Gate } from './open-gate.ts'
 import { SigningKeys } from './signing-keys.ts'
-import { verifySignature, type VerifyingKey } from './verify-signature.ts'
+import { verifyHead, verifySignature, type VerifyingKey } from './verify-signature.ts'
 
 export interface SignedGateOptions extends CallersOptions {
   /** The endpoint's own client, which may ask for signing keys. */
@@ -18,6 +19,8 @@ export interface SignedGateOptions extends CallersOptions {
 
 export interface SignedGate {
   readonly gate: Gate
+  /** Refuses by its head a request of which no body need be read. Fails with KinesisError. */
+  readonly admit: (service: string, head: RequestHead) => Promise<void>
   /** Closes the clients of callers. */
   close(): Promise<void>
 }
@@ -25,18 +28,19 @@ export interface SignedGate {
 export function signedGate({ own, settings, ...options }: SignedGateOptions): SignedGate {
   const keys = new SigningKeys({ ask: (scope) => askKey(own, scope), elapsed: options.elapsed })
   const callers = new Callers(options)
+  const verification = (service: string, head: RequestHead) => ({
+    head,
+    service,
+    region: settings.region,
+    now: options.now(),
+    keyOf: (scope: CredentialScope) => keys.of(scope),
+  })
   const gate: Gate = async (service, { head, body, signal }) => {
-    const { principal, region } = await verifySignature({
-      head,
-      body,
-      service,
-      region: settings.region,
-      now: options.now(),
-      keyOf: (scope) => keys.of(scope),
-    })
+    const { principal, region } = await verifySignature({ ...verification(service, head), body })
     return { caller: await callers.use(principal, signal).catch(unavailable), region }
   }
-  return { gate, close: () => callers.close() }
+  const admit = (service: string, head: RequestHead) => verifyHead(verification(service, head))
+  return { gate, admit, close: () => callers.close() }
 }
 
 /** Names in scopes are short and plain: others are nobody's, and the broker is not asked. */

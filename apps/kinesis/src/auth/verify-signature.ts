@@ -45,13 +45,8 @@ export interface Signer {
  * InvalidSignatureException or UnrecognizedClientException.
  */
 export async function verifySignature(verification: Verification): Promise<Signer> {
-  const { head, body, service, region, now, keyOf } = verification
-  const authorization = authorizationOf(head)
-  if (authorization.algorithm !== ALGORITHM) {
-    throw incomplete(`Unsupported AWS 'algorithm': '${authorization.algorithm}'. `)
-  }
-  const scope = checkedScope(authorization, { service, region })
-  const time = checkedTime(authorization, scope, now)
+  const { head, body, keyOf } = verification
+  const { authorization, scope, time } = checkedClaim(verification)
   const signedHeaders = checkedHeaders(authorization, head)
   const payloadHash = checkedHash(head, body)
   if (!SHA256_HEX.test(authorization.signature)) throw mismatch()
@@ -66,6 +61,30 @@ export async function verifySignature(verification: Verification): Promise<Signe
   const signature = Buffer.from(authorization.signature, 'hex')
   if (!timingSafeEqual(signatureOf(found.key, text), signature)) throw mismatch()
   return { principal: found.principal, region: scope.region }
+}
+
+/**
+ * Looks at what the head alone can tell: that it names a key that somebody has, for here and now. Fails as `verifySignature` does.
+ */
+export async function verifyHead(verification: Omit<Verification, 'body'>): Promise<void> {
+  const { scope } = checkedClaim(verification)
+  if ((await verification.keyOf(scope)) === undefined) throw unknownClient()
+}
+
+interface Claim {
+  readonly authorization: Authorization
+  readonly scope: CredentialScope
+  /** In basic form. */
+  readonly time: string
+}
+
+function checkedClaim({ head, service, region, now }: Omit<Verification, 'body' | 'keyOf'>): Claim {
+  const authorization = authorizationOf(head)
+  if (authorization.algorithm !== ALGORITHM) {
+    throw incomplete(`Unsupported AWS 'algorithm': '${authorization.algorithm}'. `)
+  }
+  const scope = checkedScope(authorization, { service, region })
+  return { authorization, scope, time: checkedTime(authorization, scope, now) }
 }
 
 function checkedScope(

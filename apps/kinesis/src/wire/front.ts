@@ -26,6 +26,8 @@ export interface FrontOptions {
     service: string,
     request: Pick<WireRequest, 'head' | 'body' | 'signal'>,
   ) => Promise<Authenticated>
+  /** Refuses by its head a request whose body is not to be held for nobody. Fails with KinesisError. Default: all are read. */
+  readonly admit?: ((service: string, head: RequestHead) => Promise<void>) | undefined
   readonly limits: WireLimits
   readonly log: EndpointLog
 }
@@ -100,12 +102,13 @@ export class Front {
   }
 
   async #answer(exchange: Exchange, requestId: string): Promise<Answer> {
-    const { apis, authenticate, limits, log } = this.#options
+    const { apis, authenticate, admit, limits, log } = this.#options
     const { head } = exchange
     const api = apis.find((candidate) => candidate.claims(head))
     if (api === undefined) return emptyXmlRefusal('UnknownOperationException', 404)
     try {
       if (this.requests > limits.requestsMax) throw overloaded()
+      if (admit !== undefined && mayBeLarge(head)) await admit(api.name, head)
       const body = await exchange.readBody()
       const request: WireRequest = {
         head,
@@ -136,6 +139,15 @@ export class Front {
     }
     return exchange.answer(status, headers, answer.body)
   }
+}
+
+/** A larger body is not read for a caller whom nobody knows: a few of them would leave no room for others. */
+const UNKNOWN_BYTES_MAX = 64 * 1024
+
+/** Also where the head does not say how long the body is. */
+function mayBeLarge(head: RequestHead): boolean {
+  const length = head.header('content-length')
+  return length === undefined || Number(length) > UNKNOWN_BYTES_MAX
 }
 
 function crossOriginHeaders(head: RequestHead, isPreflight: boolean): Record<string, string> {

@@ -1,5 +1,6 @@
 // Calls signed by access keys of a broker's principals, from the request to the broker's own decision.
 import { readFile } from 'node:fs/promises'
+import { request, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { createKinesisEndpoint, type KinesisEndpoint } from '@millrace/kinesis'
 import { connect, type Client, type NewAccessKey } from 'millrace'
@@ -65,6 +66,32 @@ test('a secret that is not that of the key, an unknown key, another region and a
     [400, 'InvalidSignatureException'],
   ])
 })
+
+test.each([{ 'content-length': '10000000' }, { 'transfer-encoding': 'chunked' }])(
+  'a large body is not waited for where nobody has the access key: %j',
+  async (length) => {
+    const date = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')
+    const credential = `MRKAAAAAAAAAAAAAAAAA/${date.slice(0, 8)}/eu-west-1/kinesis/aws4_request`
+    const headers = {
+      'content-type': 'application/x-amz-json-1.1',
+      'x-amz-target': 'Kinesis_20131202.PutRecord',
+      'x-amz-date': date,
+      authorization: `AWS4-HMAC-SHA256 Credential=${credential}, SignedHeaders=host;x-amz-date;x-amz-target, Signature=${'0'.repeat(64)}`,
+      ...length,
+    }
+    const sent = request({ host: '127.0.0.1', port: endpoint.port, method: 'POST', headers, agent: false })
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      sent.on('response', resolve).on('error', reject)
+    })
+    sent.flushHeaders()
+    const answer = await answered
+    let text = ''
+    for await (const piece of answer) text += String(piece)
+    sent.destroy()
+    expect(answer.statusCode).toBe(400)
+    expect(text).toContain('UnrecognizedClientException')
+  },
+)
 
 test('a key that is revoked stops', async () => {
   await root.access.updatePrincipal('carol', { add: ['clicks:write'] })
