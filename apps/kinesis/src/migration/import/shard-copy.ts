@@ -32,6 +32,8 @@ export interface CopyParts {
 
 /** How long a shard without new records is left alone: a shard of AWS takes five reads a second from all of its readers. */
 const IDLE_MS = 1_000
+/** The same where it is behind: a page may be empty although more records follow. */
+const BEHIND_MS = 200
 
 /** One shard under way, and what it has done so far. */
 export class ShardCopy {
@@ -66,7 +68,8 @@ export class ShardCopy {
       this.isAtEnd = page.next === undefined || this.#hasReachedBegin(page)
       this.#parts.onPage()
       if (this.isAtEnd) return
-      if (page.records.length === 0) await this.#parts.patience.sleep(IDLE_MS, stop)
+      if (page.records.length > 0) continue
+      await this.#parts.patience.sleep(page.millisBehindLatest > 0 ? BEHIND_MS : IDLE_MS, stop)
     }
   }
 
