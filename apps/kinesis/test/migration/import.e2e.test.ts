@@ -112,6 +112,15 @@ describe('importFromAws', () => {
     expect(byKey(await recordsOf(client, 'copied'))).toEqual(numbersOf(KEYS, 60))
   })
 
+  it('copies all that is there, also where more records than a page has came at one time', async () => {
+    const { kinesis, endpoint } = sides
+    await makeStream(kinesis, 'clicks', 1)
+    await using native = await connect(endpoint.brokerUrl)
+    await using producer = await native.producer('clicks')
+    await producer.pushAll(Array.from({ length: 25_000 }, () => ({ partitionKey: 'ada', data: 'x' })))
+    expect(await run()).toMatchObject({ records: 25_000 })
+  })
+
   it('goes on after a stop with what it has not copied yet', async () => {
     const { kinesis, client } = sides
     await makeStream(kinesis, 'clicks', 2)

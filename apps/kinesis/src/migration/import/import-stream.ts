@@ -178,7 +178,7 @@ class ImportRun {
   #failure: { readonly error: unknown } | undefined
 
   constructor(
-    parts: Omit<CopyParts, 'slots' | 'onPage' | 'begunAt' | 'nextPage'>,
+    parts: Omit<CopyParts, 'slots' | 'onPage' | 'nextPage'>,
     options: RunOptions,
     failing: AbortController,
   ) {
@@ -189,7 +189,6 @@ class ImportRun {
       ...parts,
       nextPage: () => ++pages,
       slots: new Slots(PAGES_MAX),
-      begunAt: parts.patience.monotonic(),
       onPage: () => this.#paged(),
     }
   }

@@ -22,8 +22,6 @@ export interface CopyParts {
   readonly stop: AbortSignal
   readonly follow: boolean
   readonly slots: Slots
-  /** When the run began, by the monotonic clock. */
-  readonly begunAt: number
   /** Numbers the pages of the run. */
   readonly nextPage: () => number
   /** Called after each page. */
@@ -43,6 +41,8 @@ export class ShardCopy {
   bytes = 0
   alreadyStored = 0
   behindMs: number | undefined
+  /** Time of the newest record, by the source's clock, when the run first came to it. */
+  #tailTime: number | undefined
   /** True when the shard has nothing more for this run. */
   isAtEnd = false
   /** The place in the target when the page under way began; undefined between pages. */
@@ -65,7 +65,7 @@ export class ShardCopy {
       if (page === undefined) continue
       this.behindMs = page.millisBehindLatest
       if (page.next === undefined) progress.finish(this.#shard.ShardId!)
-      this.isAtEnd = page.next === undefined || this.#hasReachedBegin(page)
+      this.isAtEnd = page.next === undefined || this.#hasReachedTail(page)
       this.#parts.onPage()
       if (this.isAtEnd) return
       if (page.records.length > 0) continue
@@ -73,10 +73,16 @@ export class ShardCopy {
     }
   }
 
-  /** True if the page goes beyond the moment at which the run began, by the age that the source itself says. */
-  #hasReachedBegin({ millisBehindLatest }: SourcePage): boolean {
-    const { follow, patience, begunAt } = this.#parts
-    return !follow && millisBehindLatest <= patience.monotonic() - begunAt
+  /**
+   * True if the page goes to the tail that the shard had when this run first came to it. Being 0 ms behind is not enough: many records
+   * may have the time of the newest one. An empty page is, and so is a record that came later.
+   */
+  #hasReachedTail({ millisBehindLatest, records }: SourcePage): boolean {
+    if (this.#parts.follow || millisBehindLatest > 0) return false
+    const last = records.at(-1)?.ApproximateArrivalTimestamp?.getTime()
+    if (last === undefined) return true
+    this.#tailTime ??= last
+    return last > this.#tailTime
   }
 
   /** Returns undefined if the iterator has expired: it was kept for longer than the source allows. */
