@@ -54,7 +54,10 @@ describe.each(names)('%s', (operation) => {
         let read: unknown
         const client = clientThatMeets((body) => {
           read = decodeRequest(operation, body, 'json')
-          return { status: 200, body: encodeAnswer(operation, output as never, 'json') as string }
+          return {
+            status: 200,
+            body: Buffer.from(encodeAnswer(operation, output as never, 'json')).toString(),
+          }
         })
         const answered: unknown = await client.send(commandOf(operation, input))
         expect(plain(read)).toEqual(plain(input))
