@@ -141,15 +141,19 @@ export class Exchange {
     const iterator = pieces[Symbol.asyncIterator]()
     const { signal } = this
     let stop = (): void => {}
-    const aborted = new Promise<undefined>((resolve) => {
-      stop = () => resolve(undefined)
-      if (signal.aborted) stop()
-      signal.addEventListener('abort', stop)
-    })
+    const left = (): void => stop()
+    signal.addEventListener('abort', left)
+    // A race with one promise of the client's leaving would keep every piece until then.
+    const nextOrLeft = (): Promise<IteratorResult<Uint8Array, unknown> | undefined> =>
+      new Promise((resolve, reject) => {
+        stop = () => resolve(undefined)
+        iterator.next().then(resolve, reject)
+        if (signal.aborted) stop()
+      })
     try {
       writeHead(this.#response, status, headers)
       for (;;) {
-        const next = await Promise.race([iterator.next(), aborted])
+        const next = await nextOrLeft()
         if (next === undefined || next.done === true) break
         await this.#write(next.value)
       }
@@ -158,7 +162,7 @@ export class Exchange {
       this.cut()
       throw error
     } finally {
-      signal.removeEventListener('abort', stop)
+      signal.removeEventListener('abort', left)
       // A generator that waits is returned when its wait ends: nobody needs to wait for that.
       iterator.return?.().catch(() => {})
       this.#endRequest()
