@@ -33,6 +33,8 @@ export interface ShardFeedParts {
   readonly lifeMs: number
   /** Fires when the client is gone. */
   readonly signal: AbortSignal
+  /** Called once, when the feed ends. */
+  readonly onEnd: () => void
   /** The API's number of a native one, with a time. */
   numberOf(sequenceNumber: number, timeMs: number): string
   recordOf(record: StreamRecord): FeedRecord
@@ -108,6 +110,7 @@ export class ShardFeed implements AsyncIterable<FeedEvent> {
     this.#wake?.()
     // Frees the consumer's place, also where the client takes no more events.
     void this.#parts.reading.close()
+    this.#parts.onEnd()
   }
 
   /** Returns the next event; undefined if there is none. */

@@ -12,7 +12,9 @@ import { KinesisError, type ErrorName } from '../model/errors.ts'
 import { asKinesisError } from '../native-errors.ts'
 import type { EndpointParts } from '../parts.ts'
 import { isKeyless } from '../records/keyless.ts'
+import { unreadable } from '../records/unreadable.ts'
 import { CallPace } from './call-pace.ts'
+import { CreditShares } from './credit-shares.ts'
 import { feedLimits } from './feed-limits.ts'
 import { feedTime, type FeedTime } from './feed-time.ts'
 import { ShardFeed, type ChildShard, type FeedRecord } from './shard-feed.ts'
@@ -39,6 +41,7 @@ export function subscriptionHandlers(
   time: FeedTime = feedTime(parts.now),
 ): HandlersOf<'SubscribeToShard'> {
   const pace = new CallPace(time.now)
+  const shares = new CreditShares()
   return {
     SubscribeToShard: async (call) => {
       const consumer = await findConsumer(parts, call, { ConsumerARN: call.input.ConsumerARN })
@@ -58,9 +61,9 @@ export function subscriptionHandlers(
           `Rate exceeded for consumer ${consumer.arn} and shard ${shard.shardId}.`,
         )
       }
-      const { reading, stop } = beginReading(call, { consumer, shard, from })
+      const { reading, stop, release } = beginReading(call, { consumer, shard, from, shares })
       await begun(parts, call, { consumer, answered: reading.answered, stop, time })
-      return { EventStream: feedOf(parts, call, { consumer, shard, reading, time }) }
+      return { EventStream: feedOf(parts, call, { consumer, shard, reading, release, time }) }
     },
   }
 }
@@ -71,22 +74,30 @@ function beginReading(
     consumer,
     shard,
     from,
+    shares,
   }: {
     readonly consumer: ConsumerView
     readonly shard: Shard
     readonly from: ReturnType<typeof nativeStart>
+    readonly shares: CreditShares
   },
 ) {
+  const share = shares.take()
   const reading = call.caller.client.subscribe(consumer.stream.name, {
     from,
     shard: shard.shardId,
     consumer: consumer.name,
+    creditBytes: share.bytes,
     onInUse: 'fail',
     // What has expired is skipped, as in the service.
     onTrimmed: 'horizon',
     signal: call.signal,
   })
-  return { reading, stop: () => void reading.close() }
+  const stop = (): void => {
+    share.release()
+    void reading.close()
+  }
+  return { reading, stop, release: share.release }
 }
 
 /** Waits until the broker has taken the subscription. */
@@ -128,11 +139,13 @@ function feedOf(
     consumer,
     shard,
     reading,
+    release,
     time,
   }: {
     readonly consumer: ConsumerView
     readonly shard: Shard
     readonly reading: ReturnType<typeof beginReading>['reading']
+    readonly release: () => void
     readonly time: FeedTime
   },
 ): ShardFeed {
@@ -145,11 +158,12 @@ function feedOf(
     time,
     lifeMs: parts.settings.subscriptionLifeMs,
     signal: call.signal,
+    onEnd: release,
     numberOf: (sequenceNumber, timeMs) => numbers.of(sequenceNumber, timeMs),
     recordOf: (record) => recordOf(parts, { stream, numbers, record }),
     childrenOf: (shardIds) => childrenOf(parts, call, { stream, shardIds }),
     failure: (error) => {
-      const told = failure(error)
+      const told = unreadable(error, numbers) ?? failure(error)
       if (!(told instanceof KinesisError) || toldInStream.has(told.code)) return told
       return new KinesisError('InternalFailureException', told.message, { cause: told })
     },

@@ -45,7 +45,7 @@ describe('a read of a shard that fails', () => {
     const { code, message } = await refusalOf(failing('corruptData', { records }))
     expect(code).toBe('InternalFailureException')
     const number =
-      /^It failed\. To go on behind these records, get an iterator AFTER_SEQUENCE_NUMBER (\d{56})\.$/.exec(
+      /^It failed\. To go on behind these records, begin AFTER_SEQUENCE_NUMBER (\d{56})\.$/.exec(
         message,
       )?.[1]
     expect(parseKinesisSequenceNumber(number ?? '')).toMatchObject({ shardIndex: 3, sequenceNumber: 41 })

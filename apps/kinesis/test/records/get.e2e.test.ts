@@ -278,7 +278,7 @@ describe('GetRecords', () => {
     await other.put('sealed', { partitionKey: 'a', data: 'secret' })
     await world.client.put('sealed', { partitionKey: 'a', data: 'open' })
     const refusal = await world.refusal('GetRecords', { ShardIterator: await world.iterator('sealed', 0) })
-    expect(refusal).toMatch(/^KMSAccessDeniedException: .* get an iterator AFTER_SEQUENCE_NUMBER \d{56}\.$/)
+    expect(refusal).toMatch(/^KMSAccessDeniedException: .* begin AFTER_SEQUENCE_NUMBER \d{56}\.$/)
     const behind = /(\d{56})\.$/.exec(refusal)?.[1]
     const iterator = await world.iterator('sealed', 0, 'AFTER_SEQUENCE_NUMBER', {
       StartingSequenceNumber: behind,

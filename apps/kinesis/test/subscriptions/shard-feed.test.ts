@@ -22,6 +22,7 @@ function feedOf(shard: FakeShard, time: FakeTime, from = 0) {
     time,
     lifeMs: LIFE_MS,
     signal: client.signal,
+    onEnd: () => {},
     numberOf: (sequenceNumber, timeMs) => numbers.of(sequenceNumber, timeMs),
     recordOf: ({ sequenceNumber, arrivalTime, bytes, partitionKey }) => ({
       SequenceNumber: numbers.of(sequenceNumber, arrivalTime.getTime()),

@@ -1,5 +1,5 @@
 // SubscribeToShard by its handler, on a real broker in this process.
-import type { Client } from 'millrace'
+import { connect, staticKeys, type Client } from 'millrace'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parseKinesisSequenceNumber } from '../../src/identifiers/sequence-number.ts'
 import type { InputOf } from '../../src/model/operations.ts'
@@ -105,6 +105,25 @@ describe('SubscribeToShard', () => {
       },
     })
     expect(dataIn(await untilData(second, 2))).toEqual(['a', 'b'])
+    await second.return?.()
+  })
+
+  it('ends at records that it cannot decrypt with the error of GetRecords, which says how to go on behind them', async () => {
+    const keys = staticKeys({ current: 'k1', keys: { k1: Buffer.alloc(32, 7) } })
+    await using other = await connect(room.broker.url, {
+      ...room.broker,
+      encryption: { keys, streams: ['clicks'] },
+    })
+    await put('open')
+    await other.put('clicks', { partitionKey: 'ada', data: 'secret' })
+    await put('behind')
+    const first = await subscribe()
+    expect(dataIn(await untilData(first, 1))).toEqual(['open'])
+    const refusal = await refusalOf(first.next())
+    expect(refusal).toMatch(/^KMSAccessDeniedException: .* begin AFTER_SEQUENCE_NUMBER \d{56}\.$/)
+    const SequenceNumber = /(\d{56})\.$/.exec(refusal)![1]!
+    const second = await subscribe({ StartingPosition: { Type: 'AFTER_SEQUENCE_NUMBER', SequenceNumber } })
+    expect(dataIn(await untilData(second, 1))).toEqual(['behind'])
     await second.return?.()
   })
 

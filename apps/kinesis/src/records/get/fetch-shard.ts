@@ -7,6 +7,7 @@ import type { SequenceNumbers } from '../../identifiers/sequence-number.ts'
 import { shardIdOf, shardIndexOf } from '../../identifiers/shard-ids.ts'
 import { KinesisError } from '../../model/errors.ts'
 import { asKinesisError, type ErrorPlace } from '../../native-errors.ts'
+import { unreadable } from '../unreadable.ts'
 import type { KnownShard, KnownStream } from '../known-stream.ts'
 import type { RecordsContext } from '../parts.ts'
 import { ANSWER_TIMEOUT_MS } from '../patience.ts'
@@ -104,15 +105,8 @@ function readError(error: unknown, place: ErrorPlace, shardIndex: number, number
       return shardGone(place, shardIndex, error)
     case 'provisionedThroughputExceeded':
       return readThrottled(place, shardIndex, error)
-    case 'corruptData':
-      return new KinesisError('InternalFailureException', wayOn(error, numbers), { cause: error })
-    // Records that a native producer encrypted under a key that the endpoint does not have: no retry helps.
-    case 'keyUnavailable':
-    case 'decryptionFailed':
-    case 'keyProviderFailed':
-      return new KinesisError('KMSAccessDeniedException', wayOn(error, numbers), { cause: error })
     default:
-      return asKinesisError(error, place)
+      return unreadable(error, numbers) ?? asKinesisError(error, place)
   }
 }
 
@@ -124,14 +118,6 @@ export function readThrottled(
 ): KinesisError {
   const message = `Rate exceeded for Shard - ${account}/${stream ?? ''}/${shardIdOf(shardIndex)}`
   return new KinesisError('ProvisionedThroughputExceededException', message, { cause })
-}
-
-/** What cannot be read is never passed over in silence: the error says how to go on behind it. */
-function wayOn({ message, nextSequenceNumber }: MillraceError, numbers: SequenceNumbers): string {
-  if (nextSequenceNumber === undefined) return message
-  // Only the counter of a number decides where an iterator begins.
-  const last = numbers.of(nextSequenceNumber - 1, 0)
-  return `${message} To go on behind these records, get an iterator AFTER_SEQUENCE_NUMBER ${last}.`
 }
 
 /** The error about a shard that is not there. */
