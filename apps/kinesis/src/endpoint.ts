@@ -108,7 +108,7 @@ async function openEndpoint(options: KinesisEndpointOptions, closers: Closers): 
   closers.push(() => book.close())
   const parts: EndpointParts = { own, settings, book, seal, now: clock, log }
   const apis = [
-    ...metricsApis(options.auth !== 'sigv4'),
+    ...metricsApis(options.auth !== 'sigv4', clock),
     leaseApi(parts),
     kinesisApi({ handlers: joinHandlers(parts), log }),
   ]

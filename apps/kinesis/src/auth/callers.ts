@@ -131,7 +131,8 @@ export class Callers {
 
 type HeldGrant = Parameters<typeof allows>[0][number]
 
-function heldGrant({ kind, pattern, actions, expiresAt }: Grant): HeldGrant {
+/** A grant as `allows` takes it. */
+export function heldGrant({ kind, pattern, actions, expiresAt }: Grant): HeldGrant {
   return { kind, pattern, actions, expiresAt: expiresAt?.getTime() }
 }
 

@@ -6,6 +6,7 @@ export const dynamoErrors = {
   AccessDeniedException: 400,
   ConditionalCheckFailedException: 400,
   InternalServerError: 500,
+  ItemCollectionSizeLimitExceededException: 400,
   LimitExceededException: 400,
   ResourceInUseException: 400,
   ResourceNotFoundException: 400,

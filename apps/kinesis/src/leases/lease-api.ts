@@ -57,7 +57,7 @@ export function leaseApi({ settings, now, log }: Pick<EndpointParts, 'settings' 
         const output = await serveOperation(request, operation, { account: settings.account, now })
         return { status: 200, contentType: CONTENT_TYPE, body: JSON.stringify(output) }
       } catch (error) {
-        return refusal(error, () =>
+        return refusal(error, operation, () =>
           log({ level: 'error', message: `${operation} failed.`, error, requestId: request.requestId }),
         )
       }
@@ -88,9 +88,9 @@ function bodyOf(bytes: Uint8Array): LeaseBody {
   throw new DynamoError('SerializationException', 'The body is no JSON object.')
 }
 
-function refusal(error: unknown, logged: () => void): WholeAnswer {
+function refusal(error: unknown, operation: string, logged: () => void): WholeAnswer {
   if (error instanceof KinesisError) return serviceRefusal(error)
-  const told = asDynamoError(error)
+  const told = asDynamoError(error, operation)
   if (told.code === 'InternalServerError') logged()
   const type = `com.amazonaws.dynamodb.v20120810#${told.code}`
   return answer(dynamoErrors[told.code], type, told.message, told.details)
@@ -101,14 +101,19 @@ function serviceRefusal({ code, message }: KinesisError): WholeAnswer {
   return answer(kinesisErrors[code].status, `com.amazon.coral.service#${code}`, message)
 }
 
-function asDynamoError(error: unknown): DynamoError {
+/** What the service tells who writes an item that has no room: its model names no other limit there. */
+const TOO_MANY_ITEMS = 'ItemCollectionSizeLimitExceededException'
+
+const isOfItems = (operation: string): boolean => operation.includes('Item')
+
+function asDynamoError(error: unknown, operation: string): DynamoError {
   if (error instanceof DynamoError) return error
   if (!MillraceError.is(error)) return new DynamoError('InternalServerError', 'Internal server error')
   switch (error.code) {
     case 'permissionDenied':
       return new DynamoError('AccessDeniedException', error.message)
     case 'limitExceeded':
-      return new DynamoError('LimitExceededException', error.message)
+      return new DynamoError(isOfItems(operation) ? TOO_MANY_ITEMS : 'LimitExceededException', error.message)
     case 'invalidArgument':
       return new DynamoError('ValidationException', error.message)
     default:

@@ -38,11 +38,12 @@ export async function writeTogether(
     { expectedVersion: 0 },
   )
   let conflict: number | undefined
-  for (const [i, { found, after }] of planned.entries()) {
-    const prepared = { transaction, item: after ?? null }
-    if (await store.write(found, { item: found.item ?? null, prepared })) continue
-    conflict = i
-    break
+  try {
+    conflict = await prepare(store, planned, transaction)
+  } catch (error) {
+    // There is no room, or no right, for one of them: those before it are free again at once.
+    if (MillraceError.is(error)) await giveUp(store, planned, transaction)
+    throw error
   }
   const isCommitted = conflict === undefined && (await decide(store, transaction))
   if (!isCommitted && conflict === undefined) conflict = 0
@@ -56,6 +57,30 @@ export async function writeTogether(
         : { Code: 'None' },
     ),
   )
+}
+
+/** Puts each write beside its item; returns the one whose item has changed meanwhile. */
+async function prepare(
+  store: ItemStore,
+  planned: readonly Prepared[],
+  transaction: string,
+): Promise<number | undefined> {
+  for (const [i, { found, after }] of planned.entries()) {
+    const prepared = { transaction, item: after ?? null }
+    if (!(await store.write(found, { item: found.item ?? null, prepared }))) return i
+  }
+  return undefined
+}
+
+/** Where this fails too, those who find the writes cancel them in time. */
+async function giveUp(store: ItemStore, planned: readonly Prepared[], transaction: string): Promise<void> {
+  try {
+    await cancel(store, transaction)
+  } catch (error) {
+    if (!MillraceError.is(error)) throw error
+    return
+  }
+  await settleAll(store, planned, transaction)
 }
 
 /** Reads the items and checks the conditions: all of them, since each has a reason of its own. */

@@ -1,10 +1,12 @@
 // PutMetricData of CloudWatch, which KCL and KPL call, and what they reported at the path /metrics. Runs in the endpoint.
 // Three protocols, as SDKs of different age speak them: the query protocol, JSON 1.0, and Smithy's RPC v2 with CBOR.
+import { allows } from 'millrace/protocol'
 import { gunzipSync } from 'node:zlib'
+import { heldGrant } from '../auth/callers.ts'
 import { parseCborValue } from '../codecs/cbor-parser.ts'
 import { errors, KinesisError } from '../model/errors.ts'
 import type { WholeAnswer } from '../wire/answer.ts'
-import { contentTypeOf, targetOf, type Api, type WireRequest } from '../wire/api.ts'
+import { contentTypeOf, targetOf, type Api, type Authenticated, type WireRequest } from '../wire/api.ts'
 import type { RequestHead } from '../wire/request-head.ts'
 import { metricReport, queryInput } from './metric-datum.ts'
 import { MetricSeries } from './metric-series.ts'
@@ -19,10 +21,14 @@ const BODY_BYTES_MAX = 2 * 1024 * 1024
 
 type Protocol = 'query' | 'json' | 'rpc'
 
-/** The APIs of metrics. @param isOpen nobody has to sign, not even who reads the metrics */
-export function metricsApis(isOpen: boolean): readonly Api[] {
+/**
+ * The APIs of metrics.
+ * @param isOpen nobody has to sign, not even who reads the metrics
+ * @param now milliseconds since the epoch: grants end
+ */
+export function metricsApis(isOpen: boolean, now: () => number): readonly Api[] {
   const series = new MetricSeries()
-  return [monitoringApi(series), expositionApi(series, isOpen)]
+  return [monitoringApi(series), expositionApi(series, isOpen, now)]
 }
 
 function monitoringApi(series: MetricSeries): Api {
@@ -47,14 +53,14 @@ function monitoringApi(series: MetricSeries): Api {
   }
 }
 
-function expositionApi(series: MetricSeries, isOpen: boolean): Api {
+function expositionApi(series: MetricSeries, isOpen: boolean, now: () => number): Api {
   return {
     name: 'monitoring',
     claims: ({ method, path }) => method === 'GET' && path === '/metrics',
     refuse: refusedToReader,
     serve: async (request) => {
       try {
-        if (!isOpen) await request.authenticate()
+        if (!isOpen) await requireReader(await request.authenticate(), now())
         return { status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: series.text() }
       } catch (error) {
         if (error instanceof KinesisError) return refusedToReader(error)
@@ -62,6 +68,13 @@ function expositionApi(series: MetricSeries, isOpen: boolean): Api {
       }
     },
   }
+}
+
+/** The metrics name applications and streams: they are for who may describe the broker, as those of the admin port are. */
+async function requireReader({ caller }: Authenticated, now: number): Promise<void> {
+  const { name, grants } = await caller.client.access.describePrincipal()
+  if (allows(grants.map(heldGrant), { kind: 'broker', name: '*', action: 'describe', now })) return
+  throw new KinesisError('AccessDeniedException', `The principal ${name} has no grant broker:*:describe.`)
 }
 
 function refusedToReader({ code, message }: KinesisError): WholeAnswer {

@@ -26,6 +26,9 @@ export interface SignedCall {
   readonly region?: string
   /** When it is signed; now by default. */
   readonly at?: Date
+  /** What the scope and the target name; Kinesis by default. */
+  readonly service?: string
+  readonly target?: string
 }
 
 /** Calls an operation. */
@@ -36,21 +39,39 @@ export async function call({
   input,
   ...choices
 }: SignedCall): Promise<PlainAnswer> {
-  const { region = 'eu-west-1', at = new Date() } = choices
+  const { region = 'eu-west-1', at = new Date(), service = 'kinesis', target = 'Kinesis_20131202' } = choices
   const { id: accessKeyId, secret: secretAccessKey } = accessKey
   const signer = new SignatureV4({
     credentials: { accessKeyId, secretAccessKey },
     region,
-    service: 'kinesis',
+    service,
     sha256: Sha256 as never,
   })
   const body = JSON.stringify(input)
   const headers = {
     host: `127.0.0.1:${port}`,
     'content-type': 'application/x-amz-json-1.1',
-    'x-amz-target': `Kinesis_20131202.${operation}`,
+    'x-amz-target': `${target}.${operation}`,
   }
   const request = { method: 'POST', protocol: 'http:', hostname: '127.0.0.1', path: '/', headers, body }
   const signed = await signer.sign(request, { signingDate: at })
   return send(port, { headers: signed.headers, body })
+}
+
+/** Gets a path. */
+export async function signedGet(
+  path: string,
+  { port, accessKey, service }: Pick<SignedCall, 'port' | 'accessKey'> & { readonly service: string },
+): Promise<PlainAnswer> {
+  const { id: accessKeyId, secret: secretAccessKey } = accessKey
+  const signer = new SignatureV4({
+    credentials: { accessKeyId, secretAccessKey },
+    region: 'eu-west-1',
+    service,
+    sha256: Sha256 as never,
+  })
+  const headers = { host: `127.0.0.1:${port}` }
+  const request = { method: 'GET', protocol: 'http:', hostname: '127.0.0.1', path, headers }
+  const signed = await signer.sign(request)
+  return send(port, { method: 'GET', path, headers: signed.headers })
 }
