@@ -106,6 +106,18 @@ export function normalNumber(text: string): string {
   return decimalText(unscaled, scale)
 }
 
+/** An item as it is stored: its numbers without what says nothing, such as zeros at their ends. */
+export function normalItem(item: Item): Item {
+  return Object.fromEntries(Object.entries(item).map(([name, value]) => [name, normalValue(value)]))
+}
+
+function normalValue(value: AttributeValue): AttributeValue {
+  if ('N' in value) return { N: normalNumber(value.N) }
+  if ('NS' in value) return { NS: value.NS.map(normalNumber) }
+  if ('L' in value) return { L: value.L.map(normalValue) }
+  return 'M' in value ? { M: normalItem(value.M) } : value
+}
+
 interface Decimal {
   readonly unscaled: bigint
   /** Digits after the point. */

@@ -1,7 +1,7 @@
 // One request to the lease tables, and what its handlers share: reading members of its body, and finding its table. Runs in the
 // endpoint.
 import type { Client, Documents } from 'millrace'
-import { isAttributeValue, isItem, type Item } from './attribute-value.ts'
+import { isAttributeValue, isItem, normalItem, type Item } from './attribute-value.ts'
 import { DynamoError, invalid } from './dynamodb-error.ts'
 import { ItemStore } from './item-store.ts'
 import type { TableDefinition } from './table-definition.ts'
@@ -78,7 +78,8 @@ export function listIn(body: LeaseBody, name: string): readonly LeaseBody[] | un
 /** An item or a key. Throws ValidationException for values that are none. */
 export function itemIn(body: LeaseBody, name: string): Item | undefined {
   const value = objectIn(body, name)
-  if (value === undefined || isItem(value)) return value
+  if (value === undefined) return undefined
+  if (isItem(value)) return normalItem(value)
   const wrong = Object.keys(value).find((member) => !isAttributeValue(value[member]))
   throw invalid(
     `Supplied AttributeValue of ${wrong} is empty, or has several types, or is no value of its type`,

@@ -1,7 +1,13 @@
 // Conditions and updates of items, in expressions and in the older form.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isAttributeValue, normalNumber, sum, type Item } from '../../src/leases/attribute-value.ts'
+import {
+  isAttributeValue,
+  normalItem,
+  normalNumber,
+  sum,
+  type Item,
+} from '../../src/leases/attribute-value.ts'
 import { parseCondition } from '../../src/leases/expressions/condition.ts'
 import { conditionOfExpected, updateOfAttributes } from '../../src/leases/expressions/legacy.ts'
 import { parseUpdate } from '../../src/leases/expressions/update.ts'
@@ -116,6 +122,43 @@ describe('an update expression', () => {
     'REMOVE',
   ])('is refused: %s', (expression) => {
     expect(() => updated(expression)).toThrow(expect.objectContaining({ code: 'ValidationException' }))
+  })
+})
+
+describe('an update of several places', () => {
+  const listed: Item = {
+    list: { L: ['a', 'b', 'c', 'd'].map((S) => ({ S })) },
+    map: { M: { list: { L: [{ S: 'x' }] } } },
+  }
+  const after = (expression: string) => parseUpdate(expression, placeholders).apply(listed)['list']
+
+  it('counts the elements of a list as they were before any of them went', () => {
+    expect(after('REMOVE list[0], list[1]')).toEqual({ L: [{ S: 'c' }, { S: 'd' }] })
+    expect(after('REMOVE list[0], map.list[0], list[1]')).toEqual({ L: [{ S: 'c' }, { S: 'd' }] })
+    expect(after('REMOVE list[2], list[0] SET list[3] = :a')).toEqual({ L: [{ S: 'b' }, { S: 'a' }] })
+  })
+
+  it.each([
+    'SET map = :a REMOVE map.list',
+    'SET list[1] = :a, list[1] = :w',
+    'REMOVE map.list[0] ADD map.list :41',
+  ])('%s is refused: one place is within the other', (expression) => {
+    expect(() => after(expression)).toThrow('Two document paths overlap with each other')
+  })
+})
+
+describe('an item', () => {
+  it('is stored with its numbers in the form in which they are answered', () => {
+    const given: Item = {
+      a: { N: '2.50' },
+      b: { NS: ['01', '1e1'] },
+      c: { L: [{ M: { d: { N: '-0.0' } } }] },
+    }
+    expect(normalItem(given)).toEqual({
+      a: { N: '2.5' },
+      b: { NS: ['1', '10'] },
+      c: { L: [{ M: { d: { N: '0' } } }] },
+    })
   })
 })
 

@@ -44,10 +44,9 @@ describe('a read of a shard that fails', () => {
     const records = { shardId: shard.shardId, firstSequenceNumber: 5, nextSequenceNumber: 42 }
     const { code, message } = await refusalOf(failing('corruptData', { records }))
     expect(code).toBe('InternalFailureException')
-    const number =
-      /^It failed\. To go on behind these records, begin AFTER_SEQUENCE_NUMBER (\d{56})\.$/.exec(
-        message,
-      )?.[1]
+    const number = /^It failed\. To go on behind these records, begin AFTER_SEQUENCE_NUMBER (\d{56})\.$/.exec(
+      message,
+    )?.[1]
     expect(parseKinesisSequenceNumber(number ?? '')).toMatchObject({ shardIndex: 3, sequenceNumber: 41 })
   })
 

@@ -35,15 +35,51 @@ export function parseUpdate(text: string, placeholders: Placeholders): Update {
     do changes.push(clause(tokens, placeholders))
     while (tokens.takes(','))
   }
+  requireApart(changes.map(({ path }) => path))
   return updateOf(changes)
+}
+
+/** No path may be, or be within, another one: what would be done last would be anybody's guess. */
+function requireApart(paths: readonly Path[]): void {
+  for (const [i, one] of paths.entries()) {
+    const two = paths.slice(i + 1).find((other) => {
+      const length = Math.min(one.length, other.length)
+      return one.slice(0, length).every((step, at) => step === other[at])
+    })
+    if (two === undefined) continue
+    throw invalid(
+      `Invalid UpdateExpression: Two document paths overlap with each other; must remove or rewrite one of these paths; path one: ${pathText(one)}, path two: ${pathText(two)}`,
+    )
+  }
+}
+
+function pathText(path: Path): string {
+  return `[${path.map((step) => (typeof step === 'number' ? `[${step}]` : step)).join(', ')}]`
 }
 
 /** An update of single attributes. */
 export function updateOf(changes: readonly Change[]): Update {
   return {
     names: new Set(changes.map(({ path }) => String(path[0]))),
-    apply: (item) => changes.reduce((next, { path, value }) => placed(next, path, value(item)), item),
+    apply: (item) => {
+      const values = changes.map(({ path, value }) => ({ path, value: value(item) }))
+      // Elements of lists go last, from the back: those before them keep their places, which are those of the item as it was.
+      const kept = values.filter(({ value }) => value !== undefined)
+      const gone = values.filter(({ value }) => value === undefined).sort((a, b) => backward(a.path, b.path))
+      return [...kept, ...gone].reduce((next, { path, value }) => placed(next, path, value), item)
+    },
   }
+}
+
+/** A total order of paths none of which is within another; of two places in one list, the later one is first. */
+function backward(a: Path, b: Path): number {
+  for (const [i, step] of a.entries()) {
+    const other = b[i]
+    if (step === other) continue
+    if (typeof step === 'number' && typeof other === 'number') return other - step
+    return String(step) < String(other) ? -1 : 1
+  }
+  return 0
 }
 
 const clauses: Readonly<Record<string, (tokens: Tokens, placeholders: Placeholders) => Change>> = {
