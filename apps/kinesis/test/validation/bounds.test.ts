@@ -29,6 +29,32 @@ const cases: readonly Case[] = [
     refusals: [failed('null', 'streamName', 'Member must not be null')],
   },
   {
+    name: 'the name of a stream, for which its ARN would do',
+    operation: 'SplitShard',
+    body: {},
+    refusals: [
+      failed('null', 'newStartingHashKey', 'Member must not be null'),
+      failed('null', 'streamName', 'Member must not be null'),
+      failed('null', 'shardToSplit', 'Member must not be null'),
+    ],
+  },
+  {
+    name: 'no name beside an ARN',
+    operation: 'AddTagsToStream',
+    body: { StreamARN: 'arn:aws:kinesis:us-east-1:000000000000:stream/a' },
+    refusals: [failed('null', 'tags', 'Member must not be null')],
+  },
+  {
+    name: 'the key of a record for no stream, which would be one that needs no keys',
+    operation: 'PutRecord',
+    body: {},
+    refusals: [
+      failed('null', 'partitionKey', 'Member must not be null'),
+      failed('null', 'data', 'Member must not be null'),
+      failed('null', 'streamName', 'Member must not be null'),
+    ],
+  },
+  {
     name: 'several members, in the order of the service',
     operation: 'PutRecords',
     body: { StreamName: '', Records: [] },
@@ -67,13 +93,13 @@ const cases: readonly Case[] = [
   {
     name: 'null in a list',
     operation: 'PutRecords',
-    body: { Records: [null] },
+    body: { StreamName: 'a', Records: [null] },
     refusals: [failed('null', 'records.1.member', 'Member must not be null')],
   },
   {
     name: 'a list that is too long, printed as names of its structures',
     operation: 'PutRecords',
-    body: { Records: Array.from({ length: 501 }, () => ({ Data: '' })) },
+    body: { StreamName: 'a', Records: Array.from({ length: 501 }, () => ({ Data: '' })) },
     refusals: [
       failed(
         `'[${Array.from({ length: 501 }, () => 'com.amazonaws.kinesis.v20131202.PutRecordsRequestEntry').join(', ')}'`.replace(
@@ -88,7 +114,7 @@ const cases: readonly Case[] = [
   {
     name: 'a word that is none of the words',
     operation: 'GetShardIterator',
-    body: { ShardId: 'a', ShardIteratorType: 'NEXT' },
+    body: { StreamName: 'a', ShardId: 'a', ShardIteratorType: 'NEXT' },
     refusals: [
       failed(
         "'NEXT'",
@@ -141,7 +167,7 @@ const cases: readonly Case[] = [
   {
     name: 'an empty map',
     operation: 'AddTagsToStream',
-    body: { Tags: {} },
+    body: { StreamName: 'a', Tags: {} },
     refusals: [failed("'{}'", 'tags', `${LENGTH_MIN} 1`)],
   },
   {
