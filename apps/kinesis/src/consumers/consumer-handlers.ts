@@ -6,6 +6,7 @@ import { openPageToken, sealPageToken } from '../identifiers/page-token.ts'
 import { KinesisError } from '../model/errors.ts'
 import { translated } from '../native-errors.ts'
 import type { EndpointParts } from '../parts.ts'
+import { checkTags, withTags } from '../tags/tag-rules.ts'
 import { arnSecondsOf, consumerShape, type ConsumerView } from './consumer-view.ts'
 import { consumersOf, findConsumer } from './find-consumer.ts'
 
@@ -38,6 +39,9 @@ async function register(parts: EndpointParts, call: Call<'RegisterStreamConsumer
   const { ConsumerName: consumer, Tags: tags = {} } = call.input
   const stream = await book.resolve(call)
   requireActive(stream, settings.account)
+  const what = `add tags to consumer ${consumer} of stream ${stream.name} under account ${settings.account}`
+  checkTags(tags, what)
+  withTags({}, tags, what)
   const others = await consumersOf(parts, call, stream)
   if (others.some(({ name }) => name === consumer)) throw exists(consumer, stream, settings.account)
   if (settings.rules === 'aws') checkLimits(others, stream)

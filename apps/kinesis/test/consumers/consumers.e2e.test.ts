@@ -117,6 +117,21 @@ describe('a registered consumer', () => {
     expect(await tagsNow()).toEqual({})
   })
 
+  it('is refused with tags that a stream could not have', async () => {
+    await using room = await smallBroker()
+    await using endpoint = await consumingEndpoint(room)
+    const { handlers, call, own } = endpoint
+    await own.createStream('clicks')
+    const many = Object.fromEntries(Array.from({ length: 51 }, (_, i) => [`tag${i}`, '']))
+    for (const Tags of [{ 'aws:team': 'a' }, { 'a;b': 'c' }, many]) {
+      const refused = handlers.RegisterStreamConsumer(
+        call('RegisterStreamConsumer', { ...byName('reader'), Tags }),
+      )
+      expect(await refusalOf(refused)).toContain('InvalidArgumentException: ')
+    }
+    expect((await own.listConsumers('clicks').page()).items).toEqual([])
+  })
+
   it('is refused where there is one of its name, and where there are too many, unless only the broker limits', async () => {
     await using room = await smallBroker()
     await using aws = await consumingEndpoint(room, { rules: 'aws' })
