@@ -5,7 +5,7 @@ import type { StreamBook } from '../book/stream-book.ts'
 import { statusOf, type StreamCall, type StreamView } from '../book/stream-view.ts'
 import type { StreamFacts } from '../book/stream-facts.ts'
 import { KnownStream } from './known-stream.ts'
-import { ANSWER_TIMEOUT_MS } from './patience.ts'
+import { ANSWER_TIMEOUT_MS, inTime } from './patience.ts'
 
 /** A call, as far as finding a stream needs it. */
 export type KnownStreamCall = Omit<StreamCall, 'input'>
@@ -46,6 +46,27 @@ export class KnownStreams {
     this.#entries.add(entry)
     entry.idle.refresh()
     return entry.stream ?? entry.opening
+  }
+
+  /**
+   * The stream of this name as the broker has it: one that is known may have been deleted, and made again, by others than this
+   * caller.
+   */
+  async current(
+    call: KnownStreamCall & { readonly signal: AbortSignal },
+    name: string,
+  ): Promise<KnownStream> {
+    const { client } = call.caller
+    const known = this.#byClient.get(client)?.get(name)?.stream
+    if (known === undefined) return this.get(call, name)
+    // Its refusal is told by the search for the stream.
+    const described = await inTime(call.signal, (signal) =>
+      client.describeStream(name, { signal }).catch((error: unknown) => {
+        if (signal.aborted) throw error
+        return undefined
+      }),
+    )
+    return described?.id === known.view.id ? this.get(call, name) : this.refreshed(call, known)
   }
 
   /** The stream as it is now, after one of an earlier time did not do. */

@@ -9,7 +9,7 @@ import { findConsumer } from '../consumers/find-consumer.ts'
 import { createdAtOf, SequenceNumbers } from '../identifiers/sequence-number.ts'
 import { shardIdOf, shardIndexOf } from '../identifiers/shard-ids.ts'
 import { KinesisError, type ErrorName } from '../model/errors.ts'
-import { asKinesisError } from '../native-errors.ts'
+import { accessDenied, asKinesisError } from '../native-errors.ts'
 import type { EndpointParts } from '../parts.ts'
 import { isKeyless } from '../records/keyless.ts'
 import { unreadable } from '../records/unreadable.ts'
@@ -54,7 +54,7 @@ export function subscriptionHandlers(
         account,
         nowMs: time.now(),
       })
-      if (call.input.DryRun === true) throw dryRun()
+      if (call.input.DryRun === true) await endDryRun(parts, call, consumer)
       if (limits === 'kinesis' && !pace.take(`${consumer.arn}/${shard.shardId}`)) {
         throw new KinesisError(
           'LimitExceededException',
@@ -242,6 +242,12 @@ function failureOf(
   return (error) => asKinesisError(error, { ...placeOf(call, settings.account, stream.name), arn })
 }
 
-function dryRun(): KinesisError {
-  return new KinesisError('DryRunOperationException', 'Request would have succeeded, but DryRun flag is set.')
+/** Refuses a request that was only to be tried: with what it lacks, or with that it would work. */
+async function endDryRun(
+  { settings }: EndpointParts,
+  call: SubscribeCall,
+  { stream: { name } }: ConsumerView,
+): Promise<never> {
+  if (!(await call.caller.may('read', name))) throw accessDenied(placeOf(call, settings.account, name))
+  throw new KinesisError('DryRunOperationException', 'Request would have succeeded, but DryRun flag is set.')
 }

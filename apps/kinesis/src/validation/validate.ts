@@ -42,7 +42,10 @@ function checksOf(input: StructureShape): Checks {
   const { members } = input
   // A token stands for the stream, too.
   const isNamed = 'StreamName' in members && 'StreamARN' in members && !('NextToken' in members)
-  return { input: checkOf(input), nameless: isNamed ? checkOf({ ...input, members: missed(members) }) : undefined }
+  return {
+    input: checkOf(input),
+    nameless: isNamed ? checkOf({ ...input, members: missed(members) }) : undefined,
+  }
 }
 
 /** As the service says it: where no stream is named, its name is missed like any other member. */

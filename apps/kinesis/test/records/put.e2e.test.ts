@@ -128,6 +128,10 @@ describe('PutRecord', () => {
     const may = () => Promise.resolve(false)
     expect(await world.refusal('PutRecord', input, { may })).toMatch(/^AccessDeniedException: /)
     expect(await native('dry')).toEqual([])
+    await world.client.deleteStream('dry')
+    expect(await world.refusal('PutRecord', input)).toBe(
+      `ResourceNotFoundException: Stream dry under account ${ACCOUNT} not found.`,
+    )
   })
 
   it('tells of the key of an encrypted stream', async () => {

@@ -167,6 +167,9 @@ describe('SubscribeToShard', () => {
       const refused = endpoint.handlers.SubscribeToShard({ ...other, input: { ...other.input, ...input } })
       expect(await refusalOf(refused)).toContain(refusal)
     }
+    const caller = { ...other.caller, may: () => Promise.resolve(false) }
+    const dry = { ...other, caller, input: { ...other.input, DryRun: true } }
+    expect(await refusalOf(endpoint.handlers.SubscribeToShard(dry))).toContain('AccessDeniedException: ')
   })
 
   it('is refused while a subscription of the consumer to the shard is new, and later takes its place', async () => {

@@ -10,7 +10,7 @@ import { asKinesisError, type ErrorPlace } from '../../native-errors.ts'
 import { unreadable } from '../unreadable.ts'
 import type { KnownShard, KnownStream } from '../known-stream.ts'
 import type { RecordsContext } from '../parts.ts'
-import { ANSWER_TIMEOUT_MS } from '../patience.ts'
+import { inTime } from '../patience.ts'
 
 /** A shard of a stream as it is known: the broker refuses the read if it is another one by now. */
 export interface FetchedShard {
@@ -81,19 +81,13 @@ async function askShard<T>(
   ask: (client: Client, name: string, which: Which) => Promise<T>,
 ): Promise<T> {
   const { shardId } = known.shard
-  const late = new AbortController()
-  const timer = setTimeout(() => late.abort(), ANSWER_TIMEOUT_MS)
-  const signal = AbortSignal.any([call.signal, late.signal])
   try {
-    return await ask(call.caller.client, view.name, { shard: shardId, streamId: view.id, signal })
+    return await inTime(call.signal, (signal) =>
+      ask(call.caller.client, view.name, { shard: shardId, streamId: view.id, signal }),
+    )
   } catch (error) {
-    if (late.signal.aborted) {
-      throw new KinesisError('ServiceUnavailableException', 'The broker does not answer.', { cause: error })
-    }
     const place = placeOf(call, settings.account, view.name)
     throw readError(error, place, shardIndexOf(shardId) ?? 0, known.numbers)
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -32,14 +32,15 @@ export async function getRecords(
 ): Promise<OutputOf<'GetRecords'>> {
   const { seal, now, streams, limits, settings } = context
   const iterator = checkedIterator(context, call)
-  await endDryRun(context, call, 'read', iterator.streamName)
   const { streamName, shardIndex } = iterator
+  const place = { name: streamName, shardIndex, isAsked: call.input.DryRun === true }
+  if (place.isAsked) await withShard(context, call, place, () => endDryRun(context, call, 'read', streamName))
   const share = await context.readRoom.take(call.signal)
   // It has been taken, or nobody wants it any more.
   call.signal.addEventListener('abort', share.end, { once: true })
   let kept = 0
   try {
-    return await withShard(context, call, { name: streamName, shardIndex }, async (stream, known) => {
+    return await withShard(context, call, place, async (stream, known) => {
       const room = limits.of(stream)?.shard(known.shard.shardId, now())
       if (room?.takeRead(now()) === false) {
         throw readThrottled(placeOf(call, settings.account, streamName), shardIndex)

@@ -1,5 +1,5 @@
 // GetShardIterator: a place in a shard as an iterator. Runs in the endpoint.
-// Only LATEST asks the broker: it is the place after what is stored now. All others are read when the records are.
+// Only LATEST reads: it is the place after what is stored now. All others are looked for when the records are.
 import { placeOf } from '../../book/stream-view.ts'
 import type { Call } from '../../call.ts'
 import {
@@ -31,7 +31,7 @@ export async function getShardIterator(
     const message = `Could not find shard ${call.input.ShardId} in stream ${name} under account ${settings.account}.`
     throw new KinesisError('ResourceNotFoundException', message)
   }
-  return withShard(context, call, { name, shardIndex }, async (stream, known) => {
+  return withShard(context, call, { name, shardIndex, isAsked: true }, async (stream, known) => {
     const wanted = wantedPosition(context, call, { name, shardIndex, known })
     await endDryRun(context, call, 'read', name)
     const room = limits.of(stream)?.shard(known.shard.shardId, now())

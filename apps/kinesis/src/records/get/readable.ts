@@ -12,7 +12,12 @@ import { shardGone } from './fetch-shard.ts'
 export interface ShardPlace {
   readonly name: string
   readonly shardIndex: number
+  /** Whether the broker is asked about a stream that is known: nothing else of the request tells that it is gone. */
+  readonly isAsked: boolean
 }
+
+/** A call that reads. */
+type ReadCall = KnownStreamCall & { readonly signal: AbortSignal }
 
 /**
  * Uses a shard that is known, and once more if the stream was deleted and made again meanwhile. A stream that does not exist is told as
@@ -20,7 +25,7 @@ export interface ShardPlace {
  */
 export async function withShard<T>(
   context: RecordsContext,
-  call: KnownStreamCall,
+  call: ReadCall,
   place: ShardPlace,
   use: (stream: KnownStream, known: KnownShard) => Promise<T>,
 ): Promise<T> {
@@ -39,13 +44,13 @@ export async function withShard<T>(
 
 async function knownShard(
   context: RecordsContext,
-  call: KnownStreamCall,
+  call: ReadCall,
   place: ShardPlace,
 ): Promise<{ readonly stream: KnownStream; readonly known: KnownShard }> {
   const { streams, settings } = context
   const gone = shardGone(placeOf(call, settings.account, place.name), place.shardIndex)
   try {
-    let stream = await streams.get(call, place.name)
+    let stream = await (place.isAsked ? streams.current(call, place.name) : streams.get(call, place.name))
     let known = stream.shard(shardIdOf(place.shardIndex))
     if (known === undefined) {
       // It may have been made since.
