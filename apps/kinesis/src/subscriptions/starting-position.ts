@@ -31,7 +31,8 @@ export function nativeStart(start: Start, context: StartContext): Position {
     case 'AT_TIMESTAMP':
       if (time === undefined) throw withoutTime()
       if (time.getTime() > context.nowMs) throw inFuture(time, context.nowMs)
-      return { atTimestamp: time }
+      // The broker knows no time before 1970: all records are younger.
+      return { atTimestamp: Math.max(0, time.getTime()) }
     case 'AT_SEQUENCE_NUMBER':
     case 'AFTER_SEQUENCE_NUMBER': {
       if (text === undefined) throw contradiction(type, 'and no StartingSequenceNumber')

@@ -54,6 +54,7 @@ describe('GetShardIterator', () => {
     const time = (Timestamp: Date) => world.iterator('five', 0, 'AT_TIMESTAMP', { Timestamp })
     expect(await textsFrom(await time(between))).toEqual(['c', 'd'])
     expect(await textsFrom(await time(new Date(0)))).toEqual(['a', 'b', 'c', 'd'])
+    expect(await textsFrom(await time(new Date(-5000)))).toEqual(['a', 'b', 'c', 'd'])
     const [shard] = await shardsOf('five')
     const start = startingSequenceNumber(shard!)
     expect(await textsFrom(await at('AT_SEQUENCE_NUMBER', start))).toEqual(['a', 'b', 'c', 'd'])

@@ -82,6 +82,7 @@ describe('SubscribeToShard', () => {
       [{ Type: 'AT_SEQUENCE_NUMBER', SequenceNumber }, ['b', 'c', 'd']],
       [{ Type: 'AFTER_SEQUENCE_NUMBER', SequenceNumber }, ['c', 'd']],
       [{ Type: 'AT_TIMESTAMP', Timestamp: new Date(room.time.now()) }, ['c', 'd']],
+      [{ Type: 'AT_TIMESTAMP', Timestamp: new Date(-5000) }, ['a', 'b', 'c', 'd']],
       [{ Type: 'LATEST' }, ['e']],
     ]
     for (const [StartingPosition, expected] of starts) {

@@ -118,7 +118,8 @@ function checkedTime(time: Date | undefined, now: number): number {
     )
   }
   const timeMs = time.getTime()
-  if (timeMs <= now) return timeMs
+  // The broker knows no time before 1970: all records are younger.
+  if (timeMs <= now) return Math.max(0, timeMs)
   throw new KinesisError(
     'InvalidArgumentException',
     'The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. ' +
