@@ -273,6 +273,22 @@ describe('GetRecords', () => {
     expect(await textsFrom(latest)).toEqual(['newer'])
   })
 
+  it('knows no shards of a stream that is being made', async () => {
+    await world.stream('young')
+    const iterator = await world.iterator('young', 0)
+    const { id } = await world.client.describeStream('young')
+    await world.book.update({ name: 'young', id }, (facts) => ({
+      ...facts,
+      statusUntil: { status: 'CREATING', until: world.now() + 10_000 },
+    }))
+    const gone = `ResourceNotFoundException: Shard shardId-000000000000 in stream young under account ${ACCOUNT} does not exist`
+    const input = { StreamName: 'young', ShardId: '0', ShardIteratorType: 'TRIM_HORIZON' as const }
+    expect(await world.refusal('GetShardIterator', input)).toBe(gone)
+    expect(await world.refusal('GetRecords', { ShardIterator: iterator })).toBe(gone)
+    world.pass(10_000)
+    expect(await textsFrom(await world.iterator('young', 0))).toEqual([])
+  })
+
   it('knows at every position that a stream was deleted, or made again, by others', async () => {
     await world.stream('others')
     await world.iterator('others', 0)

@@ -57,7 +57,8 @@ async function knownShard(
       stream = await streams.refreshed(call, stream)
       known = stream.shard(shardIdOf(place.shardIndex))
     }
-    if (known === undefined) throw gone
+    // While the stream is being made it shows no shards, and has none to read.
+    if (known === undefined || streams.status(stream, context.now()) === 'CREATING') throw gone
     return { stream, known }
   } catch (error) {
     throw error instanceof KinesisError && error.code === 'ResourceNotFoundException' ? gone : error
