@@ -3,9 +3,12 @@ import { PutRecordCommand, PutRecordsCommand } from '@aws-sdk/client-kinesis'
 import { monotonicMs } from '../../harness/clock.ts'
 import { type HistogramText, LatencyRecorder } from '../../harness/latency.ts'
 import { makeRecords } from '../records.ts'
-import { createStream, kinesisClient, type KinesisTarget } from './sdk.ts'
+import { BareCaller } from './bare.ts'
+import { createStream, kinesisClient, type Caller } from './sdk.ts'
 
-export interface KinesisPutSettings extends KinesisTarget {
+export interface KinesisPutSettings {
+  readonly endpoint: string
+  readonly by: Caller
   readonly stream: string
   readonly shards: number
   readonly recordBytes: number
@@ -23,8 +26,9 @@ export interface KinesisPutResult {
 }
 
 export async function runKinesisPut(settings: KinesisPutSettings): Promise<KinesisPutResult> {
-  const { stream, requestRecords, callers } = settings
-  const client = kinesisClient(settings)
+  const { stream, requestRecords, callers, endpoint, by } = settings
+  const client = kinesisClient({ endpoint, http: by === 'bare' ? 'http/1.1' : by })
+  const bare = by === 'bare' ? new BareCaller(endpoint) : undefined
   await createStream(client, stream, settings.shards)
   const entries = makeRecords(settings.recordBytes).map(({ partitionKey, data }) => ({
     PartitionKey: partitionKey,
@@ -34,10 +38,15 @@ export async function runKinesisPut(settings: KinesisPutSettings): Promise<Kines
   const call = async (): Promise<void> => {
     if (requestRecords === 1) {
       const entry = entries[at++ % entries.length]!
-      await client.send(new PutRecordCommand({ StreamName: stream, ...entry }))
+      if (bare !== undefined) await bare.call('PutRecord', { StreamName: stream, ...textOf(entry) })
+      else await client.send(new PutRecordCommand({ StreamName: stream, ...entry }))
       return
     }
     const Records = Array.from({ length: requestRecords }, () => entries[at++ % entries.length]!)
+    if (bare !== undefined) {
+      await bare.call('PutRecords', { StreamName: stream, Records: Records.map(textOf) })
+      return
+    }
     const answer = await client.send(new PutRecordsCommand({ StreamName: stream, Records }))
     if (answer.FailedRecordCount !== 0) throw new Error(`${answer.FailedRecordCount} records were refused`)
   }
@@ -55,8 +64,13 @@ export async function runKinesisPut(settings: KinesisPutSettings): Promise<Kines
     }),
   )
   client.destroy()
+  bare?.close()
   return {
     recordsPerSecond: (recorder.count * requestRecords) / settings.seconds,
     latencies: recorder.toText(),
   }
+}
+
+function textOf({ PartitionKey, Data }: { PartitionKey: string; Data: Uint8Array }) {
+  return { PartitionKey, Data: Buffer.from(Data).toString('base64') }
 }

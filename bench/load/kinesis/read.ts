@@ -1,9 +1,12 @@
 // Load: reads all shards of a stream side by side by GetRecords, again and again. Runs in a load process.
 import { GetRecordsCommand, type GetRecordsCommandOutput } from '@aws-sdk/client-kinesis'
 import { monotonicMs } from '../../harness/clock.ts'
-import { firstIterators, kinesisClient, type KinesisTarget } from './sdk.ts'
+import { BareCaller } from './bare.ts'
+import { firstIterators, kinesisClient, type Caller } from './sdk.ts'
 
-export interface KinesisReadSettings extends KinesisTarget {
+export interface KinesisReadSettings {
+  readonly endpoint: string
+  readonly by: Caller
   readonly stream: string
   /** Number of records in the stream; reading fewer is a failure. */
   readonly records: number
@@ -11,10 +14,18 @@ export interface KinesisReadSettings extends KinesisTarget {
   readonly seconds: number
 }
 
+type GetRecordsAnswer = Pick<GetRecordsCommandOutput, 'Records' | 'MillisBehindLatest' | 'NextShardIterator'>
+
 export async function runKinesisRead(
   settings: KinesisReadSettings,
 ): Promise<{ readonly recordsPerSecond: number }> {
-  const client = kinesisClient(settings)
+  const { endpoint, by } = settings
+  const client = kinesisClient({ endpoint, http: by === 'bare' ? 'http/1.1' : by })
+  const bare = by === 'bare' ? new BareCaller(endpoint) : undefined
+  const getRecords = async (input: { readonly ShardIterator: string }): Promise<GetRecordsAnswer> =>
+    bare === undefined
+      ? client.send(new GetRecordsCommand(input))
+      : (JSON.parse((await bare.call('GetRecords', input)).toString()) as GetRecordsAnswer)
   const startedAt = monotonicMs()
   let read = 0
   let passes = 0
@@ -24,9 +35,7 @@ export async function runKinesisRead(
       iterators.map(async (first) => {
         let count = 0
         for (let iterator: string | undefined = first; iterator !== undefined;) {
-          const answer: GetRecordsCommandOutput = await client.send(
-            new GetRecordsCommand({ ShardIterator: iterator }),
-          )
+          const answer: GetRecordsAnswer = await getRecords({ ShardIterator: iterator })
           count += answer.Records!.length
           iterator = answer.MillisBehindLatest === 0 ? undefined : answer.NextShardIterator
         }
@@ -39,5 +48,6 @@ export async function runKinesisRead(
     passes++
   } while (monotonicMs() - startedAt < settings.seconds * 1000)
   client.destroy()
+  bare?.close()
   return { recordsPerSecond: (1000 * read) / (monotonicMs() - startedAt) }
 }

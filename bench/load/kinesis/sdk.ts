@@ -11,6 +11,8 @@ import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { Agent } from 'node:http'
 
 export type Http = 'h2c' | 'http/1.1'
+/** The SDK by one of them, or HTTP/1.1 without the SDK. */
+export type Caller = Http | 'bare'
 
 /** Where requests go. */
 export interface KinesisTarget {

@@ -98,7 +98,7 @@ describe('SplitShard', () => {
       /^ValidationException: Request is invalid\. Stream .* is in On-Demand mode/,
     )
     expect(await refusalOf(merge('0', '1'))).toMatch(
-      /^ValidationException: MergeShards is only supported for/,
+      /^ValidationException: Request is invalid\. Stream .* is in On-Demand mode/,
     )
     expect(await refusalOf(operationsOf(lenient).split('0', '1'))).toBe('done')
   })
