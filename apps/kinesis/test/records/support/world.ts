@@ -19,6 +19,8 @@ export const REGION = 'eu-west-1'
 /** How far the clocks of a world are ahead of the system's. */
 interface Ahead {
   ms: number
+  /** The moment at which the endpoint's clock stands; undefined while it goes. */
+  stoodAt: number | undefined
 }
 
 interface WorldParts {
@@ -43,7 +45,7 @@ export class World implements AsyncDisposable {
 
   /** With access required, `client` is root's. */
   static async open({ access = 'open' }: { readonly access?: 'open' | 'required' } = {}): Promise<World> {
-    const ahead: Ahead = { ms: 0 }
+    const ahead: Ahead = { ms: 0, stoodAt: undefined }
     const clock = () => Date.now() + ahead.ms
     const elapsed = () => performance.now() + ahead.ms
     const broker = await createBroker({ listen: false, clock, elapsed, config: { access } })
@@ -57,7 +59,14 @@ export class World implements AsyncDisposable {
       await client.close()
       await broker.close()
     }
-    const handlers = recordsHandlers({ own: client, settings, book, seal, now: clock, log: () => {} })
+    const handlers = recordsHandlers({
+      own: client,
+      settings,
+      book,
+      seal,
+      now: () => ahead.stoodAt ?? clock(),
+      log: () => {},
+    })
     const another = (options: ConnectOptions) => connect(broker.url, { dial: broker.dial, ...options })
     return new World({ client, book, handlers, ahead, connect: another, close })
   }
@@ -74,6 +83,15 @@ export class World implements AsyncDisposable {
   /** Lets time pass, for the broker and the endpoint. */
   pass(ms: number): void {
     this.#parts.ahead.ms += ms
+  }
+
+  /** Stops the endpoint's clock, so that the limits of its shards give nothing back, until the returned function is called. */
+  standStill(): () => void {
+    const { ahead } = this.#parts
+    ahead.stoodAt = this.now()
+    return () => {
+      ahead.stoodAt = undefined
+    }
   }
 
   async stream(name: string, options: CreateStreamOptions = {}): Promise<void> {
