@@ -1,16 +1,12 @@
 // `millrace export aws`: copies a stream of this broker into a Kinesis stream, of AWS or of any endpoint.
 import { Command } from 'commander'
-import { visible } from '../../../protocol/text/visible-text.ts'
-import { withClient } from '../../connecting/connection.ts'
 import { withConnection, type ConnectionFlags } from '../../connecting/options.ts'
 import { jsonOption, withExamples } from '../../help.ts'
 import { encryptionOption, type EncryptionFlags } from '../../keys/option.ts'
-import { countOf, formatBytes } from '../../output/amounts.ts'
-import { recordRate, startProgress } from '../../output/progress.ts'
-import { seldom } from '../../output/seldom.ts'
-import { printJson, tell, type Terminal } from '../../terminal.ts'
-import { awsFailure, loadMigration } from './migration-module.ts'
-import { startOf, withSide, type SideFlags } from './side-options.ts'
+import type { Terminal } from '../../terminal.ts'
+import { loadMigration } from './migration-module.ts'
+import { runCopy } from './run-copy.ts'
+import { withSide, type SideFlags } from './side-options.ts'
 
 interface ExportFlags extends SideFlags, ConnectionFlags, EncryptionFlags {
   readonly from: string
@@ -62,50 +58,11 @@ function awsVerb(terminal: Terminal): Command {
 }
 
 async function exportStream(flags: ExportFlags, terminal: Terminal): Promise<void> {
-  const start = startOf(flags.start, Date.now())
   const { exportToAws } = await loadMigration()
-  const signal = terminal.interrupted()
-  const begun = performance.now()
-  const isQuiet = flags.quiet === true
-  const progress = startProgress(terminal, {
+  await runCopy(terminal, flags, {
     verb: 'export',
-    total: undefined,
-    quiet: isQuiet || flags.json === true,
+    into: flags.stream,
+    run: (client, task) =>
+      exportToAws(client, { ...task, from: flags.from, looseOrder: flags.looseOrder === true }),
   })
-  const say = seldom((line) => progress.say(`millrace: ${visible(line)}`))
-  let counts: Awaited<ReturnType<typeof exportToAws>>
-  try {
-    counts = await withClient(
-      terminal,
-      flags,
-      (client) =>
-        exportToAws(client, {
-          endpoint: flags.endpoint,
-          region: flags.region,
-          profile: flags.awsProfile,
-          from: flags.from,
-          stream: flags.stream,
-          start,
-          follow: flags.follow === true,
-          looseOrder: flags.looseOrder === true,
-          signal,
-          onProgress: ({ records, bytes }) =>
-            progress.update(bytes, recordRate(records, performance.now() - begun)),
-          onNotice: isQuiet ? () => {} : say,
-        }).catch((error: unknown) => {
-          throw awsFailure(error)
-        }),
-      { tellsTroubles: !isQuiet },
-    )
-  } finally {
-    progress.stop()
-  }
-  if (flags.json === true) return printJson(terminal, counts)
-  if (isQuiet) return
-  const made = counts.isTargetMade ? `Made ${flags.stream}. ` : ''
-  const resumed = counts.isResumed ? ', going on from an earlier export' : ''
-  tell(
-    terminal,
-    `${made}Copied ${countOf(counts.records, 'record')} (${formatBytes(counts.bytes)}) into ${flags.stream}${resumed}.`,
-  )
 }

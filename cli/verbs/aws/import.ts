@@ -1,16 +1,13 @@
 // `millrace import aws`: copies a Kinesis stream, of AWS or of any endpoint, into a stream of this broker.
 import { Command, Option } from 'commander'
-import { visible } from '../../../protocol/text/visible-text.ts'
-import { withClient } from '../../connecting/connection.ts'
 import { withConnection, type ConnectionFlags } from '../../connecting/options.ts'
 import { jsonOption, withExamples } from '../../help.ts'
 import { encryptionOption, type EncryptionFlags } from '../../keys/option.ts'
-import { countOf, formatBytes, formatDuration } from '../../output/amounts.ts'
-import { recordRate, startProgress } from '../../output/progress.ts'
-import { seldom } from '../../output/seldom.ts'
-import { printJson, tell, type Terminal } from '../../terminal.ts'
-import { awsFailure, loadMigration, type ImportCounts } from './migration-module.ts'
-import { startOf, withSide, type SideFlags } from './side-options.ts'
+import { countOf } from '../../output/amounts.ts'
+import type { Terminal } from '../../terminal.ts'
+import { loadMigration } from './migration-module.ts'
+import { runCopy } from './run-copy.ts'
+import { withSide, type SideFlags } from './side-options.ts'
 
 interface ImportFlags extends SideFlags, ConnectionFlags, EncryptionFlags {
   readonly to: string
@@ -65,56 +62,19 @@ function awsVerb(terminal: Terminal): Command {
 }
 
 async function importStream(flags: ImportFlags, terminal: Terminal): Promise<void> {
-  const start = startOf(flags.start, Date.now())
   const { importFromAws } = await loadMigration()
-  const signal = terminal.interrupted()
-  const begun = performance.now()
-  const isQuiet = flags.quiet === true
-  const progress = startProgress(terminal, {
+  await runCopy(terminal, flags, {
     verb: 'import',
-    total: undefined,
-    quiet: isQuiet || flags.json === true,
+    into: flags.to,
+    run: (client, task) =>
+      importFromAws(client, {
+        ...task,
+        to: flags.to,
+        deaggregate: flags.deaggregate === true,
+        withHeaders: flags.headers,
+        compression: flags.compression,
+      }),
+    remark: ({ alreadyStored }) =>
+      alreadyStored === 0 ? '' : ` Already there: ${countOf(alreadyStored, 'record')}.`,
   })
-  const say = seldom((line) => progress.say(`millrace: ${visible(line)}`))
-  let counts: ImportCounts
-  try {
-    counts = await withClient(
-      terminal,
-      flags,
-      (client) =>
-        importFromAws(client, {
-          endpoint: flags.endpoint,
-          region: flags.region,
-          profile: flags.awsProfile,
-          stream: flags.stream,
-          to: flags.to,
-          start,
-          follow: flags.follow === true,
-          deaggregate: flags.deaggregate === true,
-          withHeaders: flags.headers,
-          compression: flags.compression,
-          signal,
-          onProgress: ({ records, bytes, behindMs }) => {
-            const behind = behindMs === undefined ? '' : `  ${formatDuration(behindMs)} behind`
-            progress.update(bytes, `${recordRate(records, performance.now() - begun)}${behind}`)
-          },
-          onNotice: isQuiet ? () => {} : say,
-        }).catch((error: unknown) => {
-          throw awsFailure(error)
-        }),
-      { tellsTroubles: !isQuiet },
-    )
-  } finally {
-    progress.stop()
-  }
-  if (flags.json === true) return printJson(terminal, counts)
-  if (!isQuiet) tell(terminal, importReport(counts, flags))
-}
-
-function importReport(counts: ImportCounts, { to }: ImportFlags): string {
-  const { records, bytes, alreadyStored, isResumed, isTargetMade } = counts
-  const made = isTargetMade ? `Made ${to}. ` : ''
-  const resumed = isResumed ? ', going on from an earlier import' : ''
-  const left = alreadyStored === 0 ? '' : ` Already there: ${countOf(alreadyStored, 'record')}.`
-  return `${made}Copied ${countOf(records, 'record')} (${formatBytes(bytes)}) into ${to}${resumed}.${left}`
 }

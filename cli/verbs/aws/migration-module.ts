@@ -5,7 +5,7 @@ import { appModuleUrl } from '../../apps/app-module.ts'
 import { Failure } from '../../failure.ts'
 
 /** What both directions are told. */
-interface MigrationTask {
+export interface MigrationTask {
   readonly endpoint?: string | undefined
   readonly region?: string | undefined
   readonly profile?: string | undefined
@@ -16,14 +16,15 @@ interface MigrationTask {
   readonly onNotice: (sentence: string) => void
 }
 
-interface MigrationTally {
+/** What a copy has come to, in either direction. */
+export interface MigrationTally {
   readonly records: number
   readonly bytes: number
   readonly isResumed: boolean
   readonly isTargetMade: boolean
 }
 
-export interface ImportCounts extends MigrationTally {
+interface ImportCounts extends MigrationTally {
   readonly alreadyStored: number
   readonly shards: number
   readonly behindMs: number | undefined
