@@ -4,6 +4,9 @@
 FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY apps/agent/package.json ./apps/agent/
+COPY apps/delivery/package.json ./apps/delivery/
+COPY apps/functions/package.json ./apps/functions/
 COPY apps/kinesis/package.json ./apps/kinesis/
 RUN npm ci --ignore-scripts
 COPY . .
@@ -15,6 +18,9 @@ RUN for app in apps/*; do mkdir -p shipped/$app && cp -r $app/package.json $app/
 FROM node:24-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY apps/agent/package.json ./apps/agent/
+COPY apps/delivery/package.json ./apps/delivery/
+COPY apps/functions/package.json ./apps/functions/
 COPY apps/kinesis/package.json ./apps/kinesis/
 RUN npm ci --ignore-scripts --omit=dev
 

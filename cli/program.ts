@@ -19,7 +19,10 @@ import { doctorVerb } from './verbs/local/doctor.ts'
 import { documentVerb } from './verbs/document.ts'
 import { profileVerb } from './verbs/local/profile.ts'
 import { consumerVerb } from './verbs/consumer.ts'
-import { kinesisVerb } from './verbs/kinesis.ts'
+import { agentVerb } from './verbs/apps/agent.ts'
+import { deliveryVerb } from './verbs/apps/delivery.ts'
+import { functionVerb } from './verbs/apps/function.ts'
+import { kinesisVerb } from './verbs/apps/kinesis.ts'
 import { groupVerb } from './verbs/group.ts'
 import { produceVerb } from './verbs/produce.ts'
 import { putVerb } from './verbs/put.ts'
@@ -50,6 +53,9 @@ export function createProgram(terminal: Terminal, version: string): Command {
     consumerVerb,
     documentVerb,
     kinesisVerb,
+    agentVerb,
+    deliveryVerb,
+    functionVerb,
     importVerb,
     exportVerb,
     tokenVerb,

@@ -1,5 +1,7 @@
 // The public exports of the protocol: what a client, a broker or a proxy needs to speak it. Pure.
 export type * from './apps/app-channel.ts'
+export * from './apps/delivery-definition.ts'
+export * from './apps/function-definition.ts'
 export { isAccessKeyId } from './access/access-key.ts'
 export { allows } from './access/grant.ts'
 export * from './batch/batch.ts'

@@ -47,7 +47,7 @@ function appSection(app: AppName): string {
   const own = optionsOf('broker').filter(([, option]) => option.app === app)
   return `## The app ${app}
 
-${appTable[app].doc} These count where \`--with ${app}\` runs it in the daemon. \`millrace ${app}\` runs it by itself: there the
+${appTable[app].doc} These count where \`--with ${app}\` runs it in the daemon. \`millrace ${appTable[app].verb}\` runs it by itself: there the
 flags have no \`${app}-\` in their names, and the variables are the same.
 
 | flag | environment | file key | default | bounds | for |

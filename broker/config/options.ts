@@ -3,6 +3,9 @@
 // A setting of one stream is a field of the stream, never an option here.
 import { accessOptions, tlsOptions } from './sections/access-options.ts'
 import type { AppName } from './apps/app-table.ts'
+import { agentOptions } from './apps/agent-options.ts'
+import { deliveryOptions } from './apps/delivery-options.ts'
+import { functionsOptions } from './apps/functions-options.ts'
 import { kinesisOptions } from './apps/kinesis-options.ts'
 import { clientOptions } from './sections/client-options.ts'
 import type { KindName, KindValue } from './kinds.ts'
@@ -304,6 +307,9 @@ export const options = {
     scope: 'broker',
   },
   ...kinesisOptions,
+  ...agentOptions,
+  ...deliveryOptions,
+  ...functionsOptions,
   ...clientOptions,
 } as const satisfies Record<string, Option>
 

@@ -1,23 +1,12 @@
 // An app as a verb runs it, in its own process: found as an installed package, and loaded when the verb is chosen. The types are the
 // app's promise to the command line; a test holds each app to them.
-import type { ConnectOptions } from '../../client/index.ts'
+import type { ServeApp } from '../../client/app-process/index.ts'
 import { appTable, type AppName } from '../../broker/config/apps/app-table.ts'
-import type { AppLogEntry, AppOptions } from '../../protocol/apps/app-channel.ts'
 import { Failure } from '../failure.ts'
-
-/** What an app is told by a verb. */
-export interface AppTask {
-  readonly broker: { readonly url: string } & Pick<ConnectOptions, 'tls' | 'token'>
-  readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined
-  readonly options: AppOptions
-}
 
 /** The module `app` of an app's package. */
 export interface AppModule {
-  serveApp(
-    task: AppTask,
-    tell: (entry: AppLogEntry) => void,
-  ): Promise<{ readonly url: string; close(): Promise<void> }>
+  readonly serveApp: ServeApp
 }
 
 /** Loads an app. Throws Failure with what to do where it is not installed. */

@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { Command, Option } from 'commander'
 import { nameInApp, appOptions, optionsOfApp } from '../../broker/config/apps/app-options.ts'
-import type { AppName } from '../../broker/config/apps/app-table.ts'
+import { appTable, type AppName } from '../../broker/config/apps/app-table.ts'
 import type { Config } from '../../broker/config/derive.ts'
 import { configFlags } from '../../broker/config/flags.ts'
 import { loadConfig } from '../../broker/config/load.ts'
@@ -25,7 +25,7 @@ const shared = ['tlsDir', 'insecure'] as const satisfies readonly BrokerOptionNa
 
 /** Returns the verb of an app, without its description. */
 export function appVerb(app: AppName, terminal: Terminal): Command {
-  const command = new Command(app).action(
+  const command = new Command(appTable[app].verb.split(' ').at(-1)).action(
     async (flags: ConnectionFlags & Readonly<Record<string, unknown>>) => {
       const target = resolveTarget(flags, processSurroundings())
       // What is wrong with the flags is said before anybody is asked.

@@ -143,8 +143,8 @@ const doors: readonly {
   },
 ]
 
-/** How programs, and so apps, import the package. The third is behind a door of its own, above. */
-const publicDoors = ['millrace', 'millrace/protocol', 'millrace/broker']
+/** How programs, and so apps, import the package. `millrace/broker` is behind a door of its own, above. */
+const publicDoors = ['millrace', 'millrace/app', 'millrace/protocol', 'millrace/broker']
 
 const packagesOfFloor: readonly { floor: string; packages: readonly string[] }[] = [
   { floor: 'protocol/', packages: ['node:crypto', 'node:zlib', 'node:buffer'] },

@@ -1,27 +1,13 @@
 // The app as the daemon and the command line run it: an endpoint by the options of the table. Composition root over endpoint.ts.
 import { inspect } from 'node:util'
-import type { AppLogEntry, AppOptions } from 'millrace/protocol'
-import { createKinesisEndpoint, type EndpointBroker } from './endpoint.ts'
+import type { ServeApp } from 'millrace/app'
+import type { AppLogEntry } from 'millrace/protocol'
+import { createKinesisEndpoint } from './endpoint.ts'
 import { kinesisOptionsIn, settingsOf } from './options.ts'
 import type { EndpointLog } from './parts.ts'
-import type { CertificateFiles } from './wire/certificate-files.ts'
-
-export interface AppTask {
-  readonly broker: EndpointBroker
-  /** What the port shows; without it, it speaks no TLS. */
-  readonly tls?: CertificateFiles | undefined
-  /** The section of the table, under the app's own names. */
-  readonly options: AppOptions
-}
-
-export interface ServingApp {
-  readonly url: string
-  /** Lets requests in flight end, then closes everything. */
-  close(): Promise<void>
-}
 
 /** Serves until `close`. Rejects with a sentence for the operator where the broker refuses or the port cannot be opened. */
-export async function serveApp(task: AppTask, tell: (entry: AppLogEntry) => void): Promise<ServingApp> {
+export const serveApp: ServeApp = async (task, tell) => {
   const options = kinesisOptionsIn(task.options)
   const { host, port, auth } = options
   try {

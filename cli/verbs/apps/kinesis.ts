@@ -1,8 +1,8 @@
 // `millrace kinesis`: the Kinesis API by itself, in front of a broker. In the daemon it is `serve --with kinesis`.
 import type { Command } from 'commander'
-import { appVerb } from '../apps/app-verb.ts'
-import { withExamples } from '../help.ts'
-import type { Terminal } from '../terminal.ts'
+import { appVerb } from '../../apps/app-verb.ts'
+import { withExamples } from '../../help.ts'
+import type { Terminal } from '../../terminal.ts'
 
 export function kinesisVerb(terminal: Terminal): Command {
   const command = appVerb('kinesis', terminal).description(

@@ -5,9 +5,9 @@ import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { connect, tokenFile } from 'millrace'
 import { describe, expect, it } from 'vitest'
-import { TestDaemon } from '../../support/daemon.ts'
-import { kinesisCall } from '../../end-to-end/apps/kinesis-call.ts'
-import { command, startCommand } from '../command.ts'
+import { TestDaemon } from '../../../support/daemon.ts'
+import { kinesisCall } from '../../../end-to-end/apps/kinesis-call.ts'
+import { command, startCommand } from '../../command.ts'
 
 /** Starts the verb, and waits for the line that says ready. */
 async function startKinesis(args: readonly string[], env: Readonly<Record<string, string>> = {}) {

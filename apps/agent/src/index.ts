@@ -1,0 +1,3 @@
+// The public names of the app: what `import … from '@millrace/agent'` gives.
+export { serveApp } from './app.ts'
+export type { AgentOptions } from './options.ts'

@@ -1,0 +1,3 @@
+// The public names of the app: what `import … from '@millrace/functions'` gives.
+export { serveApp } from './app.ts'
+export type { FunctionsOptions } from './options.ts'

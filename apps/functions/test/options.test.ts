@@ -1,0 +1,25 @@
+// The options of the app, held against Millrace's table of options: neither says something that the other does not.
+import { expect, expectTypeOf, it } from 'vitest'
+import { appOptions } from '../../../broker/config/apps/app-options.ts'
+import type { functionsOptions } from '../../../broker/config/apps/functions-options.ts'
+import type { Config } from '../../../broker/config/derive.ts'
+import { resolveConfig } from '../../../broker/config/resolve.ts'
+import { functionsOptionsIn, type FunctionsOptions } from '../src/options.ts'
+
+type InApp<N extends string> = N extends `functions${infer Rest}` ? Uncapitalize<Rest> : never
+type Section = { readonly [N in keyof typeof functionsOptions as InApp<N>]: Config[N] }
+
+it('the options of the app are those of the table, of the same kinds', () => {
+  expectTypeOf<Required<FunctionsOptions>>().toEqualTypeOf<Required<Section>>()
+})
+
+it('the options of the app have the defaults of the table, where nothing is said', () => {
+  expect(functionsOptionsIn(appOptions(resolveConfig({ flags: {} }).values, 'functions'))).toEqual({
+    host: '127.0.0.1',
+    port: 0,
+  })
+})
+
+it('options that are missing are a defect, which says that versions differ', () => {
+  expect(() => functionsOptionsIn({})).toThrow('must have one version')
+})

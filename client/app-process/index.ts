@@ -1,0 +1,3 @@
+// What a program needs to be an app of the daemon: `import … from 'millrace/app'`. Runs in the process of an app.
+export type { AppConnection, AppTask, ServeApp, ServingApp } from './app-task.ts'
+export { runApp } from './run-app.ts'

@@ -1,0 +1,108 @@
+// Functions and their event source mappings as documents of the broker: what the app functions carries out, and what every door to it
+// writes (the command line, the Lambda API, a program). Types, and the kinds of the documents: an app reads them by the name of the package.
+
+/** Kinds of documents that the app functions reads and writes. */
+export const functionKinds = {
+  /** Definitions, by the name of the function. */
+  functions: 'functions',
+  /** Event source mappings, by their UUID. */
+  mappings: 'event-source-mappings',
+  /** What the app says of a mapping: state and last result, by its UUID. */
+  reports: 'event-source-reports',
+  /** Prepared and finished work, by `uuid/streamId/shardIndex`. */
+  progress: 'event-source-progress',
+  /** Where copies of the app take calls of functions, by a name of the copy. */
+  endpoints: 'function-endpoints',
+} as const
+
+/** The stream that keeps what handlers print: its records have the function's name as partition key. */
+export const FUNCTION_LOG_STREAM = 'function-logs'
+
+export type FunctionTarget =
+  /** A JavaScript or TypeScript module of the machine that the app runs on, as an absolute path, and the name of the export. */
+  | { readonly type: 'module'; readonly path: string; readonly handler: string }
+  /** An endpoint that takes an event by POST: a plain url, or that of AWS' Runtime Interface Emulator (`/2015-03-31/functions/function/invocations`). */
+  | { readonly type: 'http'; readonly url: string }
+
+export interface FunctionDefinition {
+  readonly createdAt: number
+  readonly updatedAt: number
+  /** 1 at creation; each change adds one. */
+  readonly version: number
+  readonly target: FunctionTarget
+  readonly timeoutMs: number
+  /** Bound of the old generation of the thread that runs a module. */
+  readonly memoryMiB: number
+  readonly environment: Readonly<Record<string, string>>
+  readonly description?: string
+  /** Loads the module anew when its file changes. */
+  readonly isWatched: boolean
+  readonly tags: Readonly<Record<string, string>>
+  /** What a door has to show again as it was given, by the door's name. */
+  readonly asGiven?: Readonly<Record<string, unknown>>
+}
+
+export type MappingStart = 'TRIM_HORIZON' | 'LATEST' | { readonly atTimestamp: number }
+
+/** Where the document about a batch that was given up goes. */
+export type FailureDestination =
+  | { readonly type: 'stream'; readonly stream: string }
+  | { readonly type: 'delivery'; readonly delivery: string }
+  | { readonly type: 'http'; readonly url: string }
+
+export interface EventSourceMapping {
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly version: number
+  /** Name of the function. */
+  readonly function: string
+  readonly source: {
+    readonly stream: string
+    /** Reads as this registered consumer, pushed. */
+    readonly consumer?: string
+    readonly from: MappingStart
+  }
+  readonly state: 'enabled' | 'disabled' | 'deleting'
+  readonly batchSize: number
+  readonly batchWindowMs: number
+  /** Batches of one shard at a time; records of one key stay in order. */
+  readonly parallelizationFactor: number
+  /** Attempts after the first; -1: until the records expire. */
+  readonly retriesMax: number
+  /** -1: no bound. */
+  readonly recordAgeMaxMs: number
+  readonly bisectsOnError: boolean
+  readonly reportsItemFailures: boolean
+  /** 0: no windows. */
+  readonly tumblingWindowMs: number
+  /** Filter patterns as JSON texts, of which one must match; empty: all records pass. */
+  readonly filters: readonly string[]
+  readonly onFailure?: FailureDestination
+  /** What the function answers with is put into this stream: `{ records: [{ partitionKey?, data }] }`, or an array of values. */
+  readonly to?: { readonly stream: string }
+  readonly tags: Readonly<Record<string, string>>
+  readonly asGiven?: Readonly<Record<string, unknown>>
+}
+
+/** What the app says of a mapping. */
+export interface EventSourceReport {
+  /** That of the mapping. */
+  readonly version: number
+  readonly state: 'enabled' | 'disabled' | 'refused'
+  /** Lambda's words: `No records processed`, `OK`, `PROBLEM: Function call failed`. */
+  readonly lastResult: string
+  /** Why it is refused, or stands still, and where. */
+  readonly reason?: string
+  readonly at: number
+}
+
+/** Where a copy of the app takes calls: `POST url/2015-03-31/functions/NAME/invocations` with `Authorization: Bearer secret`. */
+export interface FunctionEndpoint {
+  readonly url: string
+  readonly secret: string
+  readonly startedAt: number
+  /** Renewed while the copy lives; one that is older than `FUNCTION_ENDPOINT_LIFE_MS` counts no more. */
+  readonly renewedAt: number
+}
+
+export const FUNCTION_ENDPOINT_LIFE_MS = 30_000
