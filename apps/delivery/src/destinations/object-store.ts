@@ -1,0 +1,28 @@
+// A place for objects: what a directory and a bucket have in common. Types only. Faults are `DeliveryFault`s.
+
+/** Bytes that can be read several times, from their beginning. */
+export interface ObjectContent {
+  /** Undefined where that is known only at the end. */
+  readonly bytes: number | undefined
+  chunks(): AsyncIterable<Uint8Array>
+  /** Path of a file with these bytes and no others, where there is one. A store on the same file system may link it. */
+  readonly file?: string | undefined
+}
+
+/** An object that is there. */
+export interface StoredObject {
+  readonly key: string
+  readonly bytes: number
+}
+
+export interface ObjectStore {
+  /** Fulfils when the object is there to stay. Nobody ever sees a part of it. Replaces what has the same key. */
+  write(key: string, content: ObjectContent, signal: AbortSignal): Promise<void>
+  /** Fulfils also where there is no such object. */
+  remove(key: string, signal: AbortSignal): Promise<void>
+  /** Objects whose keys begin with the prefix, in the order of their keys. */
+  list(prefix: string, signal: AbortSignal): AsyncIterable<StoredObject>
+  /** The bytes of an object. Throws the fault `missing` where it is not there. */
+  read(key: string, signal: AbortSignal): AsyncIterable<Uint8Array>
+  close(): Promise<void>
+}
