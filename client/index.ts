@@ -79,6 +79,7 @@ export type {
 } from './documents/documents.ts'
 export type { DocumentCodec } from './documents/document-codec.ts'
 export type { DocumentChange } from './documents/watch.ts'
+export type { KeepOptions, KeptDocument, KeptDocuments } from './documents/kept-documents.ts'
 export type { IsolatedKey } from './streams/split-point.ts'
 export {
   bytes,

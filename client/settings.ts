@@ -204,6 +204,8 @@ export const clientLimits = {
   progressMs: 250,
   /** How long one request of a watch waits for a change of documents. */
   documentWaitMs: 10_000,
+  /** How long documents that are kept in memory are not watched after their watch has failed. */
+  keepAgainMs: 1000,
   /** Bounds of the wait before a document is read again after a conflicting change. */
   conflictBackoff: { backoffMinMs: 5, backoffMaxMs: 250 },
   /** How often deadlines are checked; a deadline may be late by as much. */

@@ -1,6 +1,7 @@
 // Named documents as applications use them: values that the broker keeps by kind and name, each with a version. Runs in the
 // client. No version comes twice, so a put with an expected version changes the document only if it is still as it was read.
 import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { StoredDocument } from '../../protocol/operations.ts'
 import { checkDocumentKind } from '../../protocol/text/document-name.ts'
 import type { Codec } from '../codecs.ts'
 import type { ControlPlane } from '../connecting/control-plane.ts'
@@ -11,6 +12,7 @@ import { listing, type Listing } from '../streams/listing.ts'
 import { sleep } from '../waiting.ts'
 import { encodeDocument, resolveCodec, type DocumentCodec } from './document-codec.ts'
 import { documentOrder, followDocuments } from './follow.ts'
+import { KeptDocuments, type KeepOptions } from './kept-documents.ts'
 import { documentOf, DocumentWatch, type DocumentChange } from './watch.ts'
 
 /** A document: a value under a name. */
@@ -54,7 +56,7 @@ export interface DocumentsDependencies {
   readonly control: ControlPlane
   readonly settings: Settings
   /** Called with each new watch, which the client closes when it is closed. Returns a function that forgets the watch. */
-  readonly onWatch: (watch: DocumentWatch<never>) => () => void
+  readonly onWatch: (watch: Pick<DocumentWatch<never>, 'close' | 'abort'>) => () => void
 }
 
 /** The documents of one kind. Made by `client.documents`. */
@@ -162,14 +164,20 @@ export class Documents<T> {
   /** Lists documents in the order of their names' UTF-8 bytes. Read the list by `for await`, or by `.page()`. */
   list(options: DocumentsWhere = {}): Listing<NamedDocument<T>> {
     checkOptions('listDocuments', options)
+    return this.#list(options, (document) => documentOf(document, this.#codec))
+  }
+
+  #list<D extends { readonly name: string }>(
+    { prefix, signal: shared }: DocumentsWhere,
+    itemOf: (document: StoredDocument) => D,
+  ): Listing<D> {
     const { kind } = this
-    const { prefix, signal: shared } = options
-    return listing<NamedDocument<T>>(shared === undefined ? {} : { signal: shared }, {
+    return listing<D>(shared === undefined ? {} : { signal: shared }, {
       ...documentOrder,
       fetch: async ({ limit, after, signal }) => {
         const request = { kind, prefix, limit, exclusiveStartName: after }
         const { documents, hasMore } = await this.#control.call('listDocuments', request, signal)
-        return { items: documents.map((document) => documentOf(document, this.#codec)), hasMore }
+        return { items: documents.map(itemOf), hasMore }
       },
     })
   }
@@ -191,9 +199,29 @@ export class Documents<T> {
         signal: options.signal,
         onClosed: () => forget(),
       })
-      forget = this.#onWatch(watch as DocumentWatch<never>)
+      forget = this.#onWatch(watch)
       return watch
     }
     return { [Symbol.asyncIterator]: begin }
+  }
+
+  /**
+   * Reads all documents of the kind into memory, and keeps them up to date until they or the client are closed. For programs that
+   * look at documents often and change them seldom. Rejects if the broker cannot be asked at first.
+   */
+  async keep(options: KeepOptions = {}): Promise<KeptDocuments<T>> {
+    checkOptions('keepDocuments', options)
+    const place = { kind: this.kind, prefix: undefined }
+    return KeptDocuments.open<T>(
+      {
+        documents: this,
+        codec: this.#codec,
+        settings: this.#settings,
+        list: (signal) => this.#list(signal === undefined ? {} : { signal }, (stored) => stored),
+        follow: (known, signal) => followDocuments(this.#control, place, this.#settings, signal, known),
+        onOpened: this.#onWatch,
+      },
+      options,
+    )
   }
 }

@@ -27,7 +27,7 @@ export const documentOrder: ListOrder<{ readonly name: string }> = {
 }
 
 /**
- * Yields until the signal fires, and then throws. Throws too if the broker refuses or cannot be reached for too long, and
+ * Yields what differs from the versions that are `known` already, and then changes, until the signal fires; then throws. Throws too if the broker refuses or cannot be reached for too long, and
  * `invalidAnswer` if a version goes back.
  */
 export async function* followDocuments(
@@ -35,9 +35,9 @@ export async function* followDocuments(
   place: DocumentPlace,
   settings: Settings,
   signal: AbortSignal,
+  /** Version of each document that was yielded, or that the caller knows otherwise. Kept up to date. */
+  known: Map<string, number> = new Map(),
 ): AsyncGenerator<Told, never, undefined> {
-  /** Version of each document that was yielded. */
-  const known = new Map<string, number>()
   function* changed(documents: readonly StoredDocument[]): Generator<Told> {
     for (const document of documents) {
       const { name, version } = document

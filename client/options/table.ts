@@ -27,6 +27,7 @@ import type {
   DocumentsWhere,
   PutDocumentOptions,
 } from '../documents/documents.ts'
+import type { KeepOptions } from '../documents/kept-documents.ts'
 import type { FetchOptions, ResolvePositionOptions } from '../fetching/options.ts'
 import type { ProducerOptions } from '../producer/options.ts'
 import type { PutOptions } from '../producer/puts.ts'
@@ -321,6 +322,7 @@ export const optionTable = {
   updateDocument: call,
   listDocuments: documentsWhere,
   watchDocuments: documentsWhere,
+  keepDocuments: { onLost: callback, signal } satisfies OptionsOf<KeepOptions>,
   page,
   put,
   putMany: put,

@@ -42,6 +42,7 @@ const calls: Readonly<Record<string, (client: Client, options: never) => unknown
   deleteDocument: (client, options) => client.documents('plans').delete('a', options),
   listDocuments: (client, options) => client.documents('plans').list(options),
   watchDocuments: (client, options) => client.documents('plans').watch(options),
+  keepDocuments: (client, options) => client.documents('plans').keep(options),
   page: (client, options) => client.listStreams().page(options),
   put: (client, options) => client.put('clicks', plainRecord, options),
   putMany: (client, options) => client.putMany('clicks', [plainRecord], options),

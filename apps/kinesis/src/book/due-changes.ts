@@ -2,8 +2,7 @@
 // stream has been UPDATING for long enough. Runs in the endpoint. Each endpoint of a broker knows of each such stream by its
 // document. Who changes the document first does it; the others look again later, in case that one has died. So no endpoint
 // deletes a stream that was made anew under the name meanwhile.
-import { MillraceError, type Client } from 'millrace'
-import type { KeptDocuments } from './kept-documents.ts'
+import { MillraceError, type Client, type KeptDocuments } from 'millrace'
 import { carryOut, isWorthAnotherTry, type ReshardChange } from './reshard-change.ts'
 import { isDue, isPutOff, type StreamDocument } from './stream-facts.ts'
 

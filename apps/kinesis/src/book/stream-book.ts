@@ -1,12 +1,19 @@
 // The endpoint's book of streams: what it keeps of each beside what the broker knows, and how a request finds its stream.
 // Runs in the endpoint. The facts are documents of the broker, so every endpoint of a broker has the same; memory holds them
 // for the path of records. Facts belong to the broker's id of a stream: one that is deleted and made again starts afresh.
-import { MillraceError, type Client, type Shard, type Stream } from 'millrace'
+import {
+  MillraceError,
+  type CallOptions,
+  type Client,
+  type KeptDocuments,
+  type Shard,
+  type Stream,
+} from 'millrace'
 import { streamArn } from '../identifiers/arn.ts'
 import { asKinesisError, streamNotFound } from '../native-errors.ts'
 import type { EndpointSettings } from '../settings.ts'
 import { DueChanges } from './due-changes.ts'
-import { KeptDocuments } from './kept-documents.ts'
+import { plainJson } from './plain-json.ts'
 import { ShardCache } from './shard-cache.ts'
 import { sweepBook } from './sweep.ts'
 import {
@@ -68,10 +75,11 @@ export class StreamBook {
   /** Reads what is kept of all streams. Rejects if the broker cannot be asked. */
   static async open(parts: StreamBookParts): Promise<StreamBook> {
     const { own, log } = parts
-    const onLost = (error: unknown): void =>
-      log('The watch of what is kept of streams failed, and begins again.', error)
-    const streams = await KeptDocuments.open<StreamDocument>({ own, kind: STREAMS_KIND, onLost })
-    const consumers = await KeptDocuments.open<ConsumerDocument>({ own, kind: CONSUMERS_KIND, onLost })
+    const onLost = (error: unknown): void => log('What is kept of streams may be old for a while.', error)
+    const streamDocuments = own.documents(STREAMS_KIND, { codec: plainJson<StreamDocument>() })
+    const consumerDocuments = own.documents(CONSUMERS_KIND, { codec: plainJson<ConsumerDocument>() })
+    const streams = await streamDocuments.keep({ onLost })
+    const consumers = await consumerDocuments.keep({ onLost })
     const book = new StreamBook(parts, streams, consumers)
     await book.sweep()
     return book
@@ -94,7 +102,7 @@ export class StreamBook {
     { name, id }: Pick<StreamView, 'name' | 'id'>,
     signal?: AbortSignal,
   ): Promise<StreamFacts> {
-    return factsOf((await this.#streams.read(name, signal))?.value, id)
+    return factsOf((await this.#streams.read(name, optionsOf(signal)))?.value, id)
   }
 
   /**
@@ -144,12 +152,12 @@ export class StreamBook {
   /** The stream of this name, as the caller may see it, and as it is now. */
   async find(call: Omit<StreamCall, 'input'>, name: string): Promise<StreamView> {
     const { settings, now } = this.#parts
-    const options = call.signal === undefined ? {} : { signal: call.signal }
+    const options = optionsOf(call.signal)
     const place = placeOf(call, settings.account, name)
     try {
       const [stream, document] = await Promise.all([
         call.caller.client.describeStream(name, options),
-        this.#streams.read(name, call.signal),
+        this.#streams.read(name, options),
       ])
       const view = this.view(call, stream, factsOf(document?.value, stream.id))
       if (!isDue(view.facts, now())) return view
@@ -226,7 +234,7 @@ export class StreamBook {
     consumer: string,
     signal?: AbortSignal,
   ): Promise<ConsumerDocument | undefined> {
-    const document = (await this.#consumers.read(consumerName(streamId, consumer), signal))?.value
+    const document = (await this.#consumers.read(consumerName(streamId, consumer), optionsOf(signal)))?.value
     return document?.deregisteredUntil === undefined ? undefined : document
   }
 
@@ -291,4 +299,8 @@ function consumerName(streamId: number, consumer: string): string {
 function unlessChanged(error: unknown): false {
   if (MillraceError.is(error, 'versionConflict')) return false
   throw error
+}
+
+function optionsOf(signal: AbortSignal | undefined): CallOptions {
+  return signal === undefined ? {} : { signal }
 }

@@ -1,6 +1,5 @@
 // Removes what is kept of streams and consumers that were deleted by others than an endpoint. Runs in the endpoint.
-import { MillraceError, type Client } from 'millrace'
-import type { KeptDocuments } from './kept-documents.ts'
+import { MillraceError, type Client, type KeptDocuments } from 'millrace'
 import type { ConsumerDocument, StreamDocument } from './stream-facts.ts'
 
 /**
