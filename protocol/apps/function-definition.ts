@@ -50,6 +50,18 @@ export type FailureDestination =
   | { readonly type: 'delivery'; readonly delivery: string }
   | { readonly type: 'http'; readonly url: string }
 
+/** Records of a shard that are passed over by command. */
+export interface SkippedRecords {
+  readonly shardId: string
+  /** The first one, and the number after the last one. */
+  readonly from: number
+  readonly to: number
+  /** Only those of this lane; left out: of all lanes. */
+  readonly lane?: number
+  /** When it was asked for. */
+  readonly at: number
+}
+
 export interface EventSourceMapping {
   readonly createdAt: number
   readonly updatedAt: number
@@ -80,6 +92,7 @@ export interface EventSourceMapping {
   readonly onFailure?: FailureDestination
   /** What the function answers with is put into this stream: `{ records: [{ partitionKey?, data }] }`, or an array of values. */
   readonly to?: { readonly stream: string }
+  readonly skips?: readonly SkippedRecords[]
   readonly tags: Readonly<Record<string, string>>
   readonly asGiven?: Readonly<Record<string, unknown>>
 }

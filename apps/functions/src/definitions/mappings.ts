@@ -1,0 +1,186 @@
+// Event source mappings as documents of the broker: made, listed, changed, paused and deleted. Runs wherever there is a client. Refusals
+// are `DefinitionFault`s.
+import { MillraceError, type Client, type Documents } from 'millrace'
+import { functionKinds, type EventSourceMapping, type SkippedRecords } from 'millrace/protocol'
+import { checkedMapping, type MappingInput } from './checks.ts'
+import { DefinitionFault } from './definition-fault.ts'
+import { definitionLimits } from './fields.ts'
+import { getFunction, type DefinitionDoor } from './functions.ts'
+
+/** A mapping and its UUID. */
+export interface NamedMapping {
+  readonly uuid: string
+  readonly mapping: EventSourceMapping
+}
+
+/** What a change may set. Stream, consumer and starting position are fixed at creation. */
+export type MappingChanges = Partial<Omit<MappingInput, 'source'>>
+
+export interface CreateMappingOptions {
+  /** Makes the stream of `source` where there is none. That of `to` is always made. */
+  readonly createsSource?: boolean
+}
+
+/** The group that reads for a mapping. */
+export function mappingGroup(uuid: string): string {
+  return `function.${uuid}`
+}
+
+/** Makes a mapping of a function that exists to a stream that exists. A function has one mapping to a stream, or to a consumer of it. */
+export async function createMapping(
+  door: DefinitionDoor,
+  input: MappingInput,
+  { createsSource = false }: CreateMappingOptions = {},
+): Promise<NamedMapping> {
+  const { client, now, uuid: newUuid } = door
+  const fields = checkedMapping(input)
+  await getFunction(client, fields.function)
+  await requireStream(client, { place: 'source.stream', stream: fields.source.stream, isMade: createsSource })
+  await requireDestinations(client, fields)
+  for (const { uuid, mapping } of await listMappings(client, { function: fields.function })) {
+    if (mapping.source.stream !== fields.source.stream || mapping.source.consumer !== fields.source.consumer)
+      continue
+    const message = `The function ${fields.function} reads ${mapping.source.stream} already, by the mapping ${uuid}.`
+    throw new DefinitionFault('exists', '', message)
+  }
+  const uuid = newUuid()
+  const at = now()
+  const mapping: EventSourceMapping = { ...fields, createdAt: at, updatedAt: at, version: 1 }
+  await mappingsOf(client).put(uuid, mapping, { expectedVersion: 0 })
+  return { uuid, mapping }
+}
+
+/** Changes a mapping; what is left out stays. */
+export async function updateMapping(
+  { client, now }: Pick<DefinitionDoor, 'client' | 'now'>,
+  uuid: string,
+  changes: MappingChanges,
+): Promise<NamedMapping> {
+  const { mapping: found } = await getMapping(client, uuid)
+  const wanted = checkedMapping({ ...inputOf(found), ...changes })
+  if (changes.function !== undefined) await getFunction(client, changes.function)
+  await requireDestinations(client, wanted)
+  return change(client, uuid, (mapping) => ({
+    ...checkedMapping({ ...inputOf(mapping), ...changes }),
+    ...(mapping.skips !== undefined && { skips: mapping.skips }),
+    createdAt: mapping.createdAt,
+    updatedAt: now(),
+    version: mapping.version + 1,
+  }))
+}
+
+/** Stops or resumes a mapping. Its positions stay. */
+export async function setMappingEnabled(
+  { client, now }: Pick<DefinitionDoor, 'client' | 'now'>,
+  uuid: string,
+  isEnabled: boolean,
+): Promise<NamedMapping> {
+  return change(client, uuid, (mapping) => ({
+    ...mapping,
+    state: isEnabled ? 'enabled' : 'disabled',
+    updatedAt: now(),
+    version: mapping.version + 1,
+  }))
+}
+
+/**
+ * Has records passed over, which are then given up as after the last retry: the failure destination hears of them. It is for records that
+ * block a shard. What was processed already is not touched.
+ */
+export async function skipRecords(
+  { client, now }: Pick<DefinitionDoor, 'client' | 'now'>,
+  uuid: string,
+  skipped: Omit<SkippedRecords, 'at'>,
+): Promise<NamedMapping> {
+  if (!(
+    Number.isSafeInteger(skipped.from) &&
+    Number.isSafeInteger(skipped.to) &&
+    skipped.from < skipped.to
+  )) {
+    throw new DefinitionFault(
+      'invalid',
+      'to',
+      'must be above the number of the first record that is skipped.',
+    )
+  }
+  return change(client, uuid, (mapping) => ({
+    ...mapping,
+    skips: [...(mapping.skips ?? []), { ...skipped, at: now() }].slice(-definitionLimits.skipsMax),
+    updatedAt: now(),
+    version: mapping.version + 1,
+  }))
+}
+
+/** Reads a mapping. */
+export async function getMapping(client: Client, uuid: string): Promise<NamedMapping> {
+  const found = uuid === '' ? undefined : await mappingsOf(client).get(uuid)
+  if (found === undefined) throw noMapping(uuid)
+  return { uuid, mapping: found.value }
+}
+
+/** All mappings, or those of a function or of a stream. */
+export async function listMappings(
+  client: Client,
+  where: { readonly function?: string; readonly stream?: string } = {},
+): Promise<readonly NamedMapping[]> {
+  const found: NamedMapping[] = []
+  for await (const { name, value } of mappingsOf(client).list()) {
+    if (where.function !== undefined && value.function !== where.function) continue
+    if (where.stream !== undefined && value.source.stream !== where.stream) continue
+    found.push({ uuid: name, mapping: value })
+  }
+  return found
+}
+
+/** The documents of mappings. */
+export function mappingsOf(client: Pick<Client, 'documents'>): Documents<EventSourceMapping> {
+  return client.documents<EventSourceMapping>(functionKinds.mappings)
+}
+
+function noMapping(uuid: string): DefinitionFault {
+  return new DefinitionFault('missing', '', `There is no event source mapping ${uuid}.`)
+}
+
+async function change(
+  client: Client,
+  uuid: string,
+  changed: (mapping: EventSourceMapping) => EventSourceMapping,
+): Promise<NamedMapping> {
+  const { value } = await mappingsOf(client).update(uuid, (mapping) => {
+    if (mapping === undefined) throw noMapping(uuid)
+    if (mapping.state === 'deleting')
+      throw new DefinitionFault('missing', '', `The mapping ${uuid} is being deleted.`)
+    return changed(mapping)
+  })
+  return { uuid, mapping: value }
+}
+
+function inputOf(mapping: EventSourceMapping): MappingInput {
+  return { ...mapping, state: mapping.state === 'disabled' ? 'disabled' : 'enabled' }
+}
+
+async function requireDestinations(
+  client: Client,
+  { to, onFailure }: Pick<EventSourceMapping, 'to' | 'onFailure'>,
+): Promise<void> {
+  if (to !== undefined) await requireStream(client, { place: 'to.stream', stream: to.stream, isMade: true })
+  if (onFailure?.type === 'stream') {
+    await requireStream(client, { place: 'onFailure.stream', stream: onFailure.stream, isMade: true })
+  }
+}
+
+async function requireStream(
+  client: Client,
+  { place, stream, isMade }: { readonly place: string; readonly stream: string; readonly isMade: boolean },
+): Promise<void> {
+  try {
+    await client.describeStream(stream)
+  } catch (error) {
+    if (!MillraceError.is(error, 'streamNotFound')) throw error
+    if (!isMade) throw new DefinitionFault('missing', place, `names a stream that does not exist: ${stream}.`)
+    await client.createStream(stream, { mode: 'on-demand', shards: 1 }).catch((refused: unknown) => {
+      // Somebody else was faster.
+      if (!MillraceError.is(refused, 'streamExists')) throw refused
+    })
+  }
+}
