@@ -27,6 +27,7 @@ const pages: readonly {
   { path: 'docs/audit.md', render: auditPage },
   { path: 'docs/rows.md', render: rowsPage },
   { path: 'docs/kinesis/support.md', render: () => pageOfApp('@millrace/kinesis', 'supportPage') },
+  { path: 'docs/agent/support.md', render: () => pageOfApp('@millrace/agent', 'supportPage') },
 ]
 
 const NOTICE =
