@@ -120,9 +120,16 @@ const doors: readonly {
   },
   {
     names: ['node:worker_threads', 'piscina'],
-    // A member of a group renews its lease from a thread of its own, whatever keeps the application's event loop busy.
+    // A member of a group renews its lease from a thread of its own, whatever keeps the application's event loop busy. Expressions of
+    // users run in another, since they may never end.
     through: (file) =>
-      inside(file, 'broker/threads/', 'bench/', 'client/groups/membership/heartbeat-') || isEntry(file),
+      inside(
+        file,
+        'broker/threads/',
+        'bench/',
+        'client/groups/membership/heartbeat-',
+        'apps/delivery/src/partitioning/jq-thread.ts',
+      ) || isEntry(file),
   },
   {
     names: ['node:child_process'],
