@@ -10,9 +10,18 @@ export type {
 } from './invocation.ts'
 export type { PackedRecords } from './output/packed-records.ts'
 export {
+  answerKeys,
   packBatch,
   transferListOf,
   type EventSource,
   type KinesisBatch,
   type WindowOfCall,
 } from './events/kinesis-batch.ts'
+export { AnswerFault, takeOutput } from './output/answer.ts'
+export {
+  kinesisEvent,
+  kinesisEventJson,
+  type KinesisEvent,
+  type KinesisEventRecord,
+} from './events/kinesis-event.ts'
+export { EVENT_BYTES_MAX, EVENT_FRAME_BYTES, recordEventBytes } from './events/event-size.ts'

@@ -77,5 +77,22 @@ export function transferListOf({ bytes, ends, sequenceNumbers, arrivalTimes }: K
   return [bytes.buffer, ends.buffer, sequenceNumbers.buffer, arrivalTimes.buffer]
 }
 
+/**
+ * The keys of records that a function answered with and gave none: those of the records of the call, where there are as many; otherwise one
+ * of its own for each, always the same.
+ */
+export function answerKeys({
+  source,
+  count,
+  bytes,
+  ends,
+  sequenceNumbers,
+}: KinesisBatch): (index: number, of: number) => string {
+  return (index, of) =>
+    of === count
+      ? Buffer.from(bytes.buffer).toString('utf8', ends[2 * index], ends[2 * index + 1])
+      : `${source.shardIndex}-${sequenceNumbers[0] ?? 0}-${index}`
+}
+
 /** Bytes that UTF-8 takes for one UTF-16 unit, at most. */
 const UTF8_BYTES_MAX = 3
