@@ -1,0 +1,71 @@
+// Error documents: Firehose's words, and back to records.
+import { expect, it } from 'vitest'
+import { errorLine, replayedRecord } from '../../src/errors/error-document.ts'
+import type { ErrorRecord } from '../../src/errors/error-record.ts'
+
+const failed: ErrorRecord = {
+  type: 'processing-failed',
+  origin: {
+    shardId: 'shardId-000000000003',
+    sequenceNumber: 77,
+    subSequence: 2,
+    partitionKey: 'k',
+    data: Buffer.from('source'),
+    arrivedAt: 1000,
+  },
+  rawData: Buffer.from('source'),
+  attemptsMade: 4,
+  code: 'Lambda.FunctionError',
+  message: 'it said no',
+  endedAt: 2000,
+  function: 'enrich',
+}
+
+it("errorLine: a record that was not processed has Firehose's fields, and the place that it comes from", () => {
+  const text = Buffer.from(errorLine(failed)).toString()
+  expect(text.endsWith('\n')).toBe(true)
+  expect(JSON.parse(text)).toEqual({
+    attemptsMade: 4,
+    arrivalTimestamp: 1000,
+    errorCode: 'Lambda.FunctionError',
+    errorMessage: 'it said no',
+    attemptEndingTimestamp: 2000,
+    rawData: Buffer.from('source').toString('base64'),
+    lambdaArn: 'enrich',
+    partitionKey: 'k',
+    shardId: 'shardId-000000000003',
+    sequenceNumber: '77',
+    subSequenceNumber: 2,
+  })
+})
+
+it('errorLine: a record that was not converted has the last error, as Firehose names it', () => {
+  const { origin: _origin, function: _function, ...rest } = failed
+  const line = JSON.parse(Buffer.from(errorLine({ ...rest, type: 'format-conversion-failed' })).toString())
+  expect(line).toMatchObject({
+    lastErrorCode: 'Lambda.FunctionError',
+    lastErrorMessage: 'it said no',
+    arrivalTimestamp: 2000,
+  })
+  expect(line).not.toHaveProperty('errorCode')
+})
+
+it('replayedRecord: gives back data, key and arrival', () => {
+  const line = Buffer.from(errorLine(failed)).toString()
+  expect(replayedRecord(line, 5)).toMatchObject({
+    sequenceNumber: 5,
+    partitionKey: 'k',
+    arrivedAt: 1000,
+    shardId: 'shardId-000000000003',
+    data: Buffer.from('source'),
+  })
+})
+
+it('replayedRecord: takes a line of Firehose, which has no key, and refuses what is no error document', () => {
+  expect(replayedRecord('{"rawData":"aGk="}', 0)).toMatchObject({
+    data: Buffer.from('hi'),
+    partitionKey: 'replayed',
+  })
+  expect(() => replayedRecord('{"a":1}', 0)).toThrow('has no rawData')
+  expect(() => replayedRecord('no', 0)).toThrow(SyntaxError)
+})
