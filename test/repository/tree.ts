@@ -44,7 +44,8 @@ export function isTest({ path }: Pick<SourceFile, 'path'>): boolean {
 /** The packages that an app needs when it runs. */
 export function dependenciesOf(app: string): readonly string[] {
   const { text } = files.find(({ path }) => path === `${app}/package.json`)!
-  return Object.keys((JSON.parse(text) as { dependencies?: object }).dependencies ?? {})
+  const { dependencies, optionalDependencies } = JSON.parse(text) as Record<string, object | undefined>
+  return Object.keys({ ...dependencies, ...optionalDependencies })
 }
 
 export interface Import {

@@ -40,7 +40,7 @@ describe.each(programs)('$compression', ({ compression, program, ask, args }) =>
   it.skipIf(missing)(
     `is read by ${program}, from memory and from a scratch file (skipped where ${program} is not there)`,
     async () => {
-      const encoder = makeEncoder({ format: { type: 'raw' }, compression, delimiter: '\n' })
+      const encoder = makeEncoder({ format: { type: 'raw' }, compression, delimiter: '\n' }, Date.now)
       for (const count of [0, 3, 4000]) {
         const all = records(count)
         const { content } = await encoder.finish(spoolOf(encoder, all, 2 ** 16), signal)
@@ -58,7 +58,7 @@ describe.each(programs)('$compression', ({ compression, program, ask, args }) =>
 
 describe('zip', () => {
   it('holds one entry with its size and checksum, at a time that tells nothing', async () => {
-    const encoder = makeEncoder({ format: { type: 'raw' }, compression: 'zip', delimiter: '' })
+    const encoder = makeEncoder({ format: { type: 'raw' }, compression: 'zip', delimiter: '' }, Date.now)
     const { content } = await encoder.finish(spoolOf(encoder, [Buffer.from('hello')]), signal)
     const bytes = await contentBytes(content)
     const entries = unzipSync(bytes)
@@ -70,7 +70,7 @@ describe('zip', () => {
 
 describe('a conversion that is called off', () => {
   it('ends with the reason, and closes its file', async () => {
-    const encoder = makeEncoder({ format: { type: 'raw' }, compression: 'gzip', delimiter: '' })
+    const encoder = makeEncoder({ format: { type: 'raw' }, compression: 'gzip', delimiter: '' }, Date.now)
     const off = new AbortController()
     off.abort(new Error('the lease is lost'))
     await expect(encoder.finish(spoolOf(encoder, records(4000)), off.signal)).rejects.toThrow(

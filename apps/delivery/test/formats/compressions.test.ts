@@ -127,7 +127,7 @@ describe('makeEncoder', () => {
       ['\n', '{"a":1}\n\n{"a":2}\n'],
       ['||', '{"a":1}||||{"a":2}||'],
     ] as const) {
-      const encoder = makeEncoder({ format: { type: 'raw' }, compression: 'none', delimiter })
+      const encoder = makeEncoder({ format: { type: 'raw' }, compression: 'none', delimiter }, Date.now)
       const { content, failed } = await encoder.finish(spoolOf(encoder, records), signal)
       expect((await contentBytes(content)).toString()).toBe(expected)
       expect(failed).toEqual([])
@@ -136,7 +136,7 @@ describe('makeEncoder', () => {
   })
 
   it('compresses the same bytes, and the content can be read again', async () => {
-    const encoder = makeEncoder({ format: { type: 'raw' }, compression: 'gzip', delimiter: '\n' })
+    const encoder = makeEncoder({ format: { type: 'raw' }, compression: 'gzip', delimiter: '\n' }, Date.now)
     const { content } = await encoder.finish(spoolOf(encoder, records, 3), signal)
     expect(encoder.extension).toBe('.gz')
     for (let time = 0; time < 2; time++) {
@@ -146,7 +146,7 @@ describe('makeEncoder', () => {
 
   it('ends names as Firehose does', () => {
     const ending = (compression: 'gzip' | 'zip' | 'snappy' | 'hadoop-snappy' | 'zstd') =>
-      makeEncoder({ format: { type: 'raw' }, compression, delimiter: '' }).extension
+      makeEncoder({ format: { type: 'raw' }, compression, delimiter: '' }, Date.now).extension
     expect([
       ending('gzip'),
       ending('zip'),
