@@ -34,7 +34,9 @@ import {
 } from './reading/options.ts'
 import { Reading } from './reading/reading.ts'
 import type { RecordInput } from './record.ts'
-import { RoutingCache } from './connecting/routing.ts'
+import type { PreparedWriterOptions } from './prepared/options.ts'
+import { PreparedWriter } from './prepared/prepared-writer.ts'
+import { RoutingCache, type Routing } from './connecting/routing.ts'
 import {
   clientLimits,
   resolveSettings,
@@ -152,11 +154,7 @@ export class Client extends Admin implements AsyncDisposable {
   async producer<In = BytesInput>(stream: string, options: ProducerOptions<In> = {}): Promise<Producer<In>> {
     checkArgument('stream', stream)
     checkOptions('producer', options)
-    this.#throwIfClosed()
-    const routing = await this.#routings.get(stream, options.signal)
-    await ensureKey(stream, this.#settings, { signal: options.signal, closing: this.#ending.signal })
-    this.#throwIfClosed()
-    throwIfAborted(options.signal)
+    const routing = await this.#routingToWrite(stream, options.signal)
     const producer: Producer<In> = new Producer(options, {
       stream,
       routing,
@@ -170,6 +168,21 @@ export class Client extends Admin implements AsyncDisposable {
     })
     this.#given.add(producer)
     return producer
+  }
+
+  /** Makes a writer that stores records once through any crash: see PreparedWriter. Rejects with `streamNotFound`. */
+  async preparedWriter(stream: string, options: PreparedWriterOptions = {}): Promise<PreparedWriter> {
+    checkArgument('stream', stream)
+    checkOptions('preparedWriter', options)
+    const routing = await this.#routingToWrite(stream, options.signal)
+    const writer: PreparedWriter = new PreparedWriter(options, {
+      ...this.#fetching(stream),
+      routing,
+      brokerTime: (signal) => this.#control.time(signal),
+      onClosed: () => this.#given.delete(writer),
+    })
+    this.#given.add(writer)
+    return writer
   }
 
   /**
@@ -327,6 +340,16 @@ export class Client extends Admin implements AsyncDisposable {
   #throwIfClosed(): void {
     if (this.#signal?.aborted) throw abortedBy(this.#signal)
     if (this.#closing !== undefined) throw closedError('The client')
+  }
+
+  /** The routing of a stream, once there is a key where it is encrypted. */
+  async #routingToWrite(stream: string, signal: AbortSignal | undefined): Promise<Routing> {
+    this.#throwIfClosed()
+    const routing = await this.#routings.get(stream, signal)
+    await ensureKey(stream, this.#settings, { signal, closing: this.#ending.signal })
+    this.#throwIfClosed()
+    throwIfAborted(signal)
+    return routing
   }
 
   #fetching(stream: string): FetchDependencies {

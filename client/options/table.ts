@@ -1,7 +1,6 @@
 // The table of the options of each call: their kinds, bounds and defaults. Runs in the client, pure. Types check options at
 // compile time, and the compiler finds an option that is missing here. The table checks them at run time, for callers in plain
 // JavaScript and for values from other sources. Defaults are read from here.
-import { codecs as compressions } from '../../protocol/batch/compression.ts'
 import { limits } from '../../protocol/limits.ts'
 import { brokerOperations } from '../../protocol/operations/broker.ts'
 import { reshardingOperations } from '../../protocol/operations/resharding.ts'
@@ -29,14 +28,13 @@ import type {
 } from '../documents/documents.ts'
 import type { KeepOptions } from '../documents/kept-documents.ts'
 import type { FetchOptions, ResolvePositionOptions } from '../fetching/options.ts'
-import type { ProducerOptions } from '../producer/options.ts'
-import type { PutOptions } from '../producer/puts.ts'
 import type { ReadOptions, SubscribeOptions } from '../reading/options.ts'
 import type { StreamPosition } from '../reading/position.ts'
 import type { RecordInput } from '../record.ts'
 import type { CallOptions } from '../settings.ts'
 import { accessOptions } from './access-table.ts'
 import { connectOptions } from './connect-table.ts'
+import { writingOptions } from './writing-table.ts'
 import {
   type Option,
   type Options,
@@ -72,25 +70,6 @@ const KiB = 1024
 const MiB = 1024 * KiB
 
 const call = { signal } satisfies OptionsOf<CallOptions>
-
-const producer = {
-  codec: codec('encode'),
-  batchBytes: whole({ min: 1, max: limits.batchBytesMax, default: 256 * KiB }),
-  batchRecords: whole({ min: 1, max: limits.batchRecordsMax, default: limits.batchRecordsMax }),
-  lingerMs: whole({ min: 0, max: 60_000, default: 0 }),
-  compression: choice(compressions),
-  bufferBytesMax: whole({ min: 1, max: 4096 * MiB, default: 32 * MiB }),
-  bufferRecordsMax: whole({ min: 1, max: Infinity, default: Infinity }),
-  // A client must not try for longer than the broker remembers its producer.
-  deliveryTimeoutMs: whole({ min: 1, max: limits.producerIdleMsMin, default: 120_000 }),
-  pacing: boolean,
-  onThrottled: choice(['wait', 'fail']),
-  recordTtlMs: whole({ min: 1, max: Infinity, default: Infinity }),
-  onAcknowledged: callback,
-  onRefused: callback,
-  onDelayed: callback,
-  signal,
-} satisfies OptionsOf<ProducerOptions>
 
 const reading = {
   // Positions are checked when the reading begins, and an invalid one ends the loop with an error.
@@ -272,8 +251,6 @@ const splitShard = {
 
 const updateShardCount = { onProgress: callback, signal } satisfies OptionsOf<UpdateShardCountOptions>
 
-const put = { codec: codec('encode'), signal } satisfies OptionsOf<PutOptions<unknown>>
-
 const aggregate = {
   shards: rangedShards,
   bytesMax: whole({ min: 64, max: limits.recordBytesMax, default: 1 * MiB }),
@@ -324,9 +301,7 @@ export const optionTable = {
   watchDocuments: documentsWhere,
   keepDocuments: { onLost: callback, signal } satisfies OptionsOf<KeepOptions>,
   page,
-  put,
-  putMany: put,
-  producer,
+  ...writingOptions,
   flush: call,
   pushAll: call,
   writable: call,

@@ -21,6 +21,9 @@ function withNeeded(needed: object, options: unknown): unknown {
   return { ...needed, ...Object.fromEntries(given) }
 }
 
+const keep = (): Promise<void> => Promise.resolve()
+const plan = { version: 1, streamId: 1, parts: [] } as const
+
 /** Every call that takes options, with options of its own. */
 const calls: Readonly<Record<string, (client: Client, options: never) => unknown>> = {
   createStream: (client, options) => client.createStream('clicks', options),
@@ -47,6 +50,15 @@ const calls: Readonly<Record<string, (client: Client, options: never) => unknown
   put: (client, options) => client.put('clicks', plainRecord, options),
   putMany: (client, options) => client.putMany('clicks', [plainRecord], options),
   producer: (client, options) => client.producer('clicks', options),
+  preparedWriter: (client, options) => client.preparedWriter('clicks', options),
+  append: (client, options) =>
+    client
+      .preparedWriter('clicks')
+      .then((writer) => writer.append([], withNeeded({ keep }, options) as never)),
+  resume: (client, options) =>
+    client
+      .preparedWriter('clicks')
+      .then((writer) => writer.resume(plan, [], withNeeded({ keep }, options) as never)),
   flush: (client, options) => client.producer('clicks').then((producer) => producer.flush(options)),
   pushAll: (client, options) => client.producer('clicks').then((producer) => producer.pushAll([], options)),
   writable: (client, options) => client.producer('clicks').then((producer) => producer.writable(options)),
@@ -118,7 +130,7 @@ describe('options', () => {
   })
 
   /** To make the producer, the broker is asked. */
-  const callsOfProducers = ['flush', 'pushAll', 'writable', 'writableStream']
+  const callsOfProducers = ['flush', 'pushAll', 'writable', 'writableStream', 'append', 'resume']
 
   const wrong: readonly (readonly [string, object, string])[] = [
     [
