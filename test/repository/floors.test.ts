@@ -129,6 +129,8 @@ const doors: readonly {
         'bench/',
         'client/groups/membership/heartbeat-',
         'apps/delivery/src/partitioning/jq-thread.ts',
+        // Handlers of users, in threads that can be ended.
+        'apps/functions/src/runtime/module-pool.ts',
       ) || isEntry(file),
   },
   {
