@@ -25,7 +25,10 @@ export interface FunctionReply {
 }
 
 /** The copies of the app that live, the one that was heard of last first. */
-export function liveEndpoints(endpoints: Iterable<FunctionEndpoint>, now: number): readonly FunctionEndpoint[] {
+export function liveEndpoints(
+  endpoints: Iterable<FunctionEndpoint>,
+  now: number,
+): readonly FunctionEndpoint[] {
   return [...endpoints]
     .filter(({ renewedAt }) => renewedAt + FUNCTION_ENDPOINT_LIFE_MS > now)
     .toSorted((a, b) => b.renewedAt - a.renewedAt)

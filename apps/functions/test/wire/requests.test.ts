@@ -57,10 +57,8 @@ test('the copy that was heard of last is called, and none that is silent for too
     renewedAt,
   })
   const now = 10 * FUNCTION_ENDPOINT_LIFE_MS
-  expect(liveEndpoints([at(now - 5), at(now - 1), at(now - FUNCTION_ENDPOINT_LIFE_MS), at(now - 3)], now)).toEqual([
-    at(now - 1),
-    at(now - 3),
-    at(now - 5),
-  ])
+  expect(
+    liveEndpoints([at(now - 5), at(now - 1), at(now - FUNCTION_ENDPOINT_LIFE_MS), at(now - 3)], now),
+  ).toEqual([at(now - 1), at(now - 3), at(now - 5)])
   expect(liveEndpoints([], now)).toEqual([])
 })

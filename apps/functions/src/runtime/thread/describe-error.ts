@@ -3,6 +3,9 @@ import { isNativeError } from 'node:util/types'
 import type { RuntimeLimits } from '../limits.ts'
 import type { FunctionError } from '../thread-contract.ts'
 
+/** From the first frame of this folder on, a stack says how handlers are called, which is not theirs. */
+const OWN_FOLDER = new URL('.', import.meta.url).href
+
 /** Describes what was thrown, within bounds. */
 export function describeError(thrown: unknown, limits: RuntimeLimits): FunctionError {
   try {
@@ -40,7 +43,9 @@ function isErrorLike(thrown: unknown): thrown is Error {
 }
 
 function stackLines(stack: unknown, { stackFramesMax, errorCharsMax }: RuntimeLimits): readonly string[] {
-  return cut(String(stack), errorCharsMax).split('\n').slice(0, stackFramesMax)
+  const lines = cut(String(stack), errorCharsMax).split('\n')
+  const own = lines.findIndex((line) => line.includes(OWN_FOLDER))
+  return lines.slice(0, own > 0 ? Math.min(own, stackFramesMax) : stackFramesMax)
 }
 
 /** Cuts a text, and says so. */
