@@ -1,0 +1,140 @@
+// The middle of a delivery, as its definition asks for it: records are taken apart, go through a function, and find their partitions, in
+// Firehose's order. Runs in the app. Nothing is kept between calls, so that the same records give the same again.
+import type { DeliveryDefinition } from 'millrace/protocol'
+import { takeApart } from '../deaggregation/take-apart.ts'
+import type { Clock } from '../engine/clock.ts'
+import {
+  identityPipeline,
+  type DeliveredRecord,
+  type Pipeline,
+  type PipelineResult,
+} from '../engine/pipeline.ts'
+import type { SourceRecord } from '../engine/source-record.ts'
+import type { ErrorRecord } from '../errors/error-record.ts'
+import { partitionText } from '../naming/partition-values.ts'
+import { keysOf, readPrefix } from '../naming/prefix.ts'
+import { sharedJq } from '../partitioning/jq-thread.ts'
+import { keySafe, VALUE_CHARACTERS_MAX } from '../partitioning/partition-value.ts'
+import { makePartitioner, type Partition } from '../partitioning/partitioner.ts'
+import type { FunctionCaller } from '../transform/function-caller.ts'
+import { Transformer, type TransformedRecord } from '../transform/transformer.ts'
+
+/** What of a definition a pipeline depends on. */
+export type PipedBy = Pick<
+  DeliveryDefinition,
+  'source' | 'prefix' | 'partitioning' | 'transform' | 'deaggregation'
+>
+
+export interface PipelineRim {
+  readonly caller: FunctionCaller
+  readonly clock: Clock
+  /** Within [0, 1). */
+  readonly random: () => number
+  /** Names a call of a function. */
+  readonly invocationId: () => string
+}
+
+const REGION = 'us-east-1'
+const ACCOUNT = '000000000000'
+
+/** Firehose's code of a record whose partition cannot be told. */
+const NO_PARTITION = 'DynamicPartitioning.MetadataExtractionFailed'
+
+/** Returns the pipeline of a delivery. */
+export function makePipeline(name: string, definition: PipedBy, rim: PipelineRim): Pipeline {
+  const { deaggregation = [], transform, partitioning } = definition
+  const lambdaKeys = lambdaKeysOf(definition.prefix)
+  if (deaggregation.length === 0 && transform === undefined && partitioning === undefined)
+    return identityPipeline
+  const queries = partitioning?.queries ?? {}
+  const partitioner = Object.keys(queries).length === 0 ? undefined : makePartitioner(queries, sharedJq)
+  const transformer =
+    transform && new Transformer({ ...rim, ...transform, source: sourceOf(name, definition) })
+  const { now } = rim.clock
+
+  return {
+    process: async (records, signal) => {
+      const apart = takeApart(records, deaggregation, now)
+      const through = (await transformer?.transform(apart.records, signal)) ?? untouched(apart.records)
+      const partitions = await partitioner?.partitions(through.records.map(({ data }) => data))
+      const split = assigned(through.records, partitions, lambdaKeys, now)
+      const failed = [...apart.failed, ...through.failed, ...split.failed]
+      return { delivered: split.delivered, failed: failed.length < 2 ? failed : failed.toSorted(bySource) }
+    },
+    close: async () => partitioner?.close(),
+  }
+}
+
+function untouched(records: readonly SourceRecord[]) {
+  return { records: records.map((record) => ({ record, data: record.data, partitionKeys: {} })), failed: [] }
+}
+
+/** Finds each record its partition, or its error. */
+function assigned(
+  records: readonly TransformedRecord[],
+  partitions: readonly Partition[] | undefined,
+  lambdaKeys: readonly string[],
+  now: () => number,
+): PipelineResult {
+  const delivered: DeliveredRecord[] = []
+  const failed: ErrorRecord[] = []
+  for (const [place, { record, data, partitionKeys }] of records.entries()) {
+    const query = partitions?.[place] ?? { values: {} }
+    const lambda = lambdaValues(partitionKeys, lambdaKeys)
+    const fault = 'fault' in query ? query.fault : 'fault' in lambda ? lambda.fault : undefined
+    if (fault === undefined) {
+      const partition = partitionText({
+        query: (query as { values: Record<string, string> }).values,
+        lambda: (lambda as { values: Record<string, string> }).values,
+      })
+      delivered.push({ record, partition, data })
+    } else {
+      const failure = { attemptsMade: 1, code: NO_PARTITION, message: fault, endedAt: now() }
+      failed.push({ type: 'processing-failed', origin: record, rawData: record.data, ...failure })
+    }
+  }
+  return { delivered, failed }
+}
+
+/** Takes the keys that the prefix stands on, and no others: they would split buffers for nothing. */
+function lambdaValues(partitionKeys: Readonly<Record<string, unknown>>, names: readonly string[]): Partition {
+  const values: Record<string, string> = {}
+  for (const name of names) {
+    const value = Object.hasOwn(partitionKeys, name) ? partitionKeys[name] : undefined
+    const text =
+      typeof value === 'string'
+        ? keySafe(value)
+        : typeof value === 'number' || typeof value === 'boolean'
+          ? String(value)
+          : ''
+    if (text === '') return { fault: `partitionKeys values must not be null or empty: ${name}` }
+    if (text.length > VALUE_CHARACTERS_MAX) {
+      return {
+        fault: `The partition key ${name} has ${text.length} characters; at most ${VALUE_CHARACTERS_MAX} fit into a name.`,
+      }
+    }
+    values[name] = text
+  }
+  return { values }
+}
+
+function lambdaKeysOf(text: string): readonly string[] {
+  const prefix = readPrefix(text)
+  return 'parts' in prefix ? [...new Set(keysOf(prefix, 'lambda'))] : []
+}
+
+function sourceOf(name: string, { source }: PipedBy) {
+  return {
+    deliveryStreamArn: `arn:aws:firehose:${REGION}:${ACCOUNT}:deliverystream/${name}`,
+    ...(!source.isOwn && {
+      sourceKinesisStreamArn: `arn:aws:kinesis:${REGION}:${ACCOUNT}:stream/${source.stream}`,
+    }),
+    region: REGION,
+  }
+}
+
+function bySource(a: ErrorRecord, b: ErrorRecord): number {
+  const [one, other] = [a.origin, b.origin]
+  if (one === undefined || other === undefined) return 0
+  return one.sequenceNumber - other.sequenceNumber || (one.subSequence ?? 0) - (other.subSequence ?? 0)
+}
