@@ -11,6 +11,7 @@ import { flagOf, type BrokerOptionName, type OptionName } from '../../broker/con
 import { endSentence } from '../../client/errors.ts'
 import { isLoopback } from '../../protocol/access/loopback.ts'
 import { MillraceError } from '../../protocol/millrace-error.ts'
+import type { AppTask } from '../../client/app-process/app-task.ts'
 import type { AppLogEntry } from '../../protocol/apps/app-channel.ts'
 import { credentialsOf } from '../connecting/credentials.ts'
 import { withConnection, type ConnectionFlags } from '../connecting/options.ts'
@@ -23,21 +24,39 @@ import { loadApp } from './app-module.ts'
 /** Options of the daemon that count for its apps too. */
 const shared = ['tlsDir', 'insecure'] as const satisfies readonly BrokerOptionName[]
 
+/** What a verb of an app may do beside serving. */
+export interface AppVerbExtra {
+  /** Chooses by the flags what is done instead of serving; undefined: the app serves. */
+  readonly instead?: (
+    flags: Readonly<Record<string, unknown>>,
+  ) => ((task: AppTask) => Promise<void>) | undefined
+  /** False: the app has nothing that depends on whether the broker is open, which is then not asked. */
+  readonly dependsOnAccess?: boolean
+}
+
 /** Returns the verb of an app, without its description. */
-export function appVerb(app: AppName, terminal: Terminal): Command {
+export function appVerb(
+  app: AppName,
+  terminal: Terminal,
+  { instead, dependsOnAccess = true }: AppVerbExtra = {},
+): Command {
   const command = new Command(appTable[app].verb.split(' ').at(-1)).action(
     async (flags: ConnectionFlags & Readonly<Record<string, unknown>>) => {
       const target = resolveTarget(flags, processSurroundings())
       // What is wrong with the flags is said before anybody is asked.
       configOf(app, command, 'open')
       const { serveApp } = await loadApp(app)
-      const config = configOf(app, command, await accessOf(target))
+      const config = configOf(app, command, dependsOnAccess ? await accessOf(target) : 'open')
       const credentials = await credentialsOf(target, (line) => tell(terminal, line))
+      const task: AppTask = {
+        broker: { url: target.url, ...credentials },
+        tls: tlsOf(config),
+        options: appOptions(config, app),
+      }
+      const other = instead?.(flags)
+      if (other !== undefined) return other(task)
       const interrupted = terminal.interrupted()
-      const serving = await serveApp(
-        { broker: { url: target.url, ...credentials }, tls: tlsOf(config), options: appOptions(config, app) },
-        (entry) => show(terminal, entry),
-      ).catch((error: unknown) => {
+      const serving = await serveApp(task, (entry) => showLog(terminal, entry)).catch((error: unknown) => {
         // An error of the broker says by its code what to do.
         throw error instanceof Error && !('code' in error) ? new Failure(endSentence(error.message)) : error
       })
@@ -106,7 +125,7 @@ function tlsOf({ tlsDir }: Config): { certFile: string; keyFile: string } | unde
 }
 
 /** The app's own words, for people; what went wrong in detail stands below. */
-function show(terminal: Terminal, { level, message, fields }: AppLogEntry): void {
+export function showLog(terminal: Terminal, { level, message, fields }: AppLogEntry): void {
   if (level === 'debug') return
   tell(terminal, `millrace: ${endSentence(message)}`)
   if (level !== 'info' && fields !== undefined) {

@@ -19,7 +19,8 @@ export class BrokerClock {
     const known = this.#known
     if (known === undefined || this.#monotonic() - known.at >= preparedLimits.clockAgeMs)
       return this.ask(signal)
-    return known.time + (this.#monotonic() - known.at)
+    // Plans keep whole numbers.
+    return Math.floor(known.time + (this.#monotonic() - known.at))
   }
 
   /** The time, as the broker says now. */

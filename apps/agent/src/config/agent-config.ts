@@ -18,7 +18,7 @@ export interface AgentConfig {
   readonly warnings: readonly ConfigProblem[]
   /** Where positions are kept. */
   readonly stateDir: string
-  readonly positionLifeMs: number
+  readonly positionLifeDays: number
   readonly shutdownMs: number
   readonly createsStreams: boolean
   readonly statusPeriodMs: number
@@ -34,8 +34,6 @@ export interface AwsSettings {
   readonly socketTimeoutMs: number
   readonly userAgent: string | undefined
 }
-
-const DAY_MS = 86_400_000
 
 /** A file of the configuration, read. */
 export interface ConfigText {
@@ -79,7 +77,7 @@ export function agentConfig(
     flows,
     warnings: findings.warnings,
     stateDir: stateDir ?? stateDirOf(main.file, values.checkpointFile),
-    positionLifeMs: values.checkpointTimeToLiveDays * DAY_MS,
+    positionLifeDays: values.checkpointTimeToLiveDays,
     shutdownMs: values.shutdownTimeoutMillis,
     createsStreams: values['millrace.createStreams'],
     statusPeriodMs: values['log.statusReportingPeriodSeconds'] * 1000,

@@ -44,3 +44,10 @@ export const flowBounds: Readonly<Record<DestinationType, FlowBounds>> = {
 
 /** Characters of the longest partition key that a flow gives: an MD5 in hexadecimal. */
 export const PARTITION_KEY_LENGTH_MAX = 32
+
+export const destinationWords: Readonly<Record<DestinationType, string>> = {
+  stream: 'a stream of the broker',
+  delivery: 'a delivery of the broker',
+  kinesis: 'a Kinesis stream',
+  firehose: 'a Firehose delivery stream',
+}

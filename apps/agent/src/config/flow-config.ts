@@ -3,7 +3,12 @@ import { dirname, resolve } from 'node:path'
 import type { ProcessingStep } from '../processing/processing-step.ts'
 import type { ConfigPlace } from './config-fault.ts'
 import type { AwsEndpoint } from './endpoints.ts'
-import { flowBounds, PARTITION_KEY_LENGTH_MAX, type DestinationType } from './flow-bounds.ts'
+import {
+  destinationWords,
+  flowBounds,
+  PARTITION_KEY_LENGTH_MAX,
+  type DestinationType,
+} from './flow-bounds.ts'
 import type { JavaPattern } from './java-pattern.ts'
 import type { JsonValue } from './json-file.ts'
 import { flowKeys } from './keys/flow-keys.ts'
@@ -70,15 +75,6 @@ export function flowConfig(
       place,
       `truncatedRecordTerminator must be shorter than the largest record, ${dataBytesMax} bytes.`,
     )
-  }
-  for (const key of ['multiLineStartPattern', 'fileFooterPattern'] as const) {
-    // Files are framed by the source of a pattern.
-    if ((values[key]?.part.flags ?? '') !== '') {
-      findings.problem(
-        place,
-        `${key} begins with flags, which cannot be had there: write [aA] for (?i)a, and [^] for a dot of (?s).`,
-      )
-    }
   }
   if (values.retryInitialBackoffMillis > values.retryMaxBackoffMillis) {
     findings.problem(
@@ -165,11 +161,4 @@ function boundsIn(given: JsonValue, type: DestinationType, findings: Findings): 
     return fallback
   }
   return { ageMs: read('ageMs'), records: read('records'), bytes: read('bytes') }
-}
-
-export const destinationWords: Readonly<Record<DestinationType, string>> = {
-  stream: 'a stream of the broker',
-  delivery: 'a delivery of the broker',
-  kinesis: 'a Kinesis stream',
-  firehose: 'a Firehose delivery stream',
 }

@@ -32,7 +32,7 @@ const atAws = {
 
 describe('agent configuration', () => {
   it('has the defaults of AWS’ agent where a flow goes to AWS', () => {
-    const { flows, positionLifeMs, shutdownMs, statusPeriodMs } = configOf({ ...atAws, flows: [flow] })
+    const { flows, positionLifeDays, shutdownMs, statusPeriodMs } = configOf({ ...atAws, flows: [flow] })
     expect(flows[0]).toMatchObject({
       name: 'kinesis:clicks:/var/log/app.log*',
       filePattern: '/var/log/app.log*',
@@ -51,8 +51,8 @@ describe('agent configuration', () => {
       partitionKeys: 'RANDOM',
       processing: [],
     })
-    expect({ positionLifeMs, shutdownMs, statusPeriodMs }).toEqual({
-      positionLifeMs: 7 * 86_400_000,
+    expect({ positionLifeDays, shutdownMs, statusPeriodMs }).toEqual({
+      positionLifeDays: 7,
       shutdownMs: 10_000,
       statusPeriodMs: 30_000,
     })
