@@ -53,6 +53,10 @@ export const bars = {
   neverReaders: atMost(400),
   /** From the dial of a new client to the first answer to a request, while thousands of idle connections are open. */
   newcomer: atMost(1000),
+  /** Lines a second of 100 bytes that the agent sends from a file. */
+  agentLines: atLeast(300_000),
+  /** Milliseconds that the agent adds to the way of a line to its reader, at its smallest buffers. */
+  agentLatency: atMost(20),
   /** Records a second that one member of a group hands to a handler of batches, and to one of single records. */
   groupBatches: atLeast(1_000_000),
   groupRecords: atLeast(400_000),

@@ -2,6 +2,8 @@
 import { measureFdatasync } from '../limits/fdatasync.ts'
 import { receiveLoopback, sendLoopback } from '../limits/loopback.ts'
 import { measureRawLmdb } from '../limits/raw-lmdb.ts'
+import { runAgentOnce, runPlainTail } from './agent/files.ts'
+import { runAgentLatency } from './agent/latency.ts'
 import { runAppend } from './append.ts'
 import { runFill } from './fill.ts'
 import { runFollow } from './follow.ts'
@@ -48,4 +50,7 @@ export const jobs = {
   kinesisPut: runKinesisPut,
   kinesisRead: runKinesisRead,
   kinesisSubscribe: runKinesisSubscribe,
+  agentOnce: runAgentOnce,
+  plainTail: runPlainTail,
+  agentLatency: runAgentLatency,
 } as const

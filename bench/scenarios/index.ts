@@ -1,5 +1,6 @@
 // The table of scenarios, in the order in which `all` runs them.
 import type { Scenario } from '../scenario.ts'
+import { agentScenario } from '../agent/scenario.ts'
 import { appendScenario } from './append.ts'
 import { fanoutScenario } from './fanout.ts'
 import { groupsScenario } from './groups.ts'
@@ -32,4 +33,5 @@ export const scenarios: readonly Scenario[] = [
   hostileScenario,
   tlsScenario,
   kinesisScenario,
+  agentScenario,
 ]
