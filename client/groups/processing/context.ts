@@ -15,6 +15,11 @@ export interface BatchContext<T = Uint8Array> {
   readonly epoch: number
   /** Fires when another member may have the shard, or the group is aborted. Work after that may be done twice. */
   readonly signal: AbortSignal
+  /**
+   * Fires when the shard is to be given back: to another member, because the group is stopped, or because it is lost. A call that waits for
+   * something should end. What has to be finished can be: the shard is kept until the call has ended.
+   */
+  readonly closing: AbortSignal
   /** Number of the call for these records, from 1. */
   readonly attempt: number
   /** The position behind these records. With `checkpoint: 'external'`, store it. */
@@ -72,6 +77,10 @@ export class CallContext<T> implements BatchContext<T> {
 
   get signal(): AbortSignal {
     return this.#call.shard.signal
+  }
+
+  get closing(): AbortSignal {
+    return this.#call.shard.closing
   }
 
   get attempt(): number {

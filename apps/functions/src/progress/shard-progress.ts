@@ -12,6 +12,8 @@ export interface Piece {
   readonly attempts: number
   /** All calls, for the document of a failure. */
   readonly invocations: number
+  /** No records, but the last call of the window whose state ends with the record before. */
+  readonly isFinal?: boolean
 }
 
 /** Why a shard stands still. */

@@ -2,8 +2,9 @@
 // app's own environment may hold secrets that are not the function's.
 import type { FunctionDefinition } from 'millrace/protocol'
 
-const REGION = 'us-east-1'
-const ACCOUNT = '000000000000'
+/** Where functions and streams are, in the words of AWS: as the Kinesis endpoint says by default. */
+export const REGION = 'us-east-1'
+export const ACCOUNT = '000000000000'
 
 export function functionArn(name: string): string {
   return `arn:aws:lambda:${REGION}:${ACCOUNT}:function:${name}`

@@ -7,6 +7,8 @@ export interface WindowState {
   readonly end: number
   /** What the function returned last. */
   readonly state: unknown
+  /** The last record that is in the state. */
+  readonly last: number
   /** The state grew too large: the next call is the last one of this window. */
   readonly isTerminatedEarly: boolean
 }

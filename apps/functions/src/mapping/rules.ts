@@ -1,0 +1,55 @@
+// The rules by which records of a shard become calls: the part of a mapping that the machine of a shard reads. Runs in the app, pure.
+import type { EventSourceMapping, SkippedRecords } from 'millrace/protocol'
+
+export interface MappingRules {
+  readonly batchSize: number
+  readonly batchWindowMs: number
+  /** Calls of one shard at a time: the lanes that keys are divided into. */
+  readonly lanes: number
+  /** -1: no bound. */
+  readonly retriesMax: number
+  /** -1: no bound. */
+  readonly recordAgeMaxMs: number
+  readonly bisectsOnError: boolean
+  /** 0: no windows. */
+  readonly tumblingWindowMs: number
+  readonly skips: readonly Pick<SkippedRecords, 'from' | 'to' | 'lane'>[]
+}
+
+/** Bounds of a machine that are no settings. */
+export const mappingLimits = {
+  /** Bytes of events that wait in one shard: a lane that is blocked lets the others go on for so long. */
+  waitingBytesMax: 32 * 1024 * 1024,
+  waitingRecordsMax: 50_000,
+  /** Calls of a lane that are answered, and whose output is not stored yet: the next call does not wait for them. */
+  settlingMax: 8,
+  /** The state of a window, as JSON, at most. */
+  windowStateBytesMax: 1024 * 1024,
+  /** How long after its end a window is closed where no later record has come: records may be on their way. */
+  windowGraceMs: 1000,
+  backoffMinMs: 100,
+  backoffMaxMs: 30_000,
+} as const
+
+/** The rules for one shard. */
+export function rulesOf(mapping: EventSourceMapping, shardId: string): MappingRules {
+  const { batchSize, batchWindowMs, parallelizationFactor, retriesMax, recordAgeMaxMs } = mapping
+  const { bisectsOnError, tumblingWindowMs, skips = [] } = mapping
+  return {
+    batchSize,
+    batchWindowMs,
+    lanes: parallelizationFactor,
+    retriesMax,
+    recordAgeMaxMs,
+    bisectsOnError,
+    tumblingWindowMs,
+    skips: skips.filter((each) => each.shardId === shardId),
+  }
+}
+
+/** Waits before the next call: twice as long each time, the upper half at random. */
+export function retryDelayMs(failures: number, random: () => number): number {
+  const { backoffMinMs, backoffMaxMs } = mappingLimits
+  const longest = Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(failures - 1, 20))
+  return Math.ceil(longest * (1 - random() / 2))
+}
