@@ -51,13 +51,14 @@ export function makePipeline(name: string, definition: PipedBy, rim: PipelineRim
   const transformer =
     transform && new Transformer({ ...rim, ...transform, source: sourceOf(name, definition) })
   const { now } = rim.clock
+  const texts = new PartitionTexts()
 
   return {
     process: async (records, signal) => {
       const apart = takeApart(records, deaggregation, now)
       const through = (await transformer?.transform(apart.records, signal)) ?? untouched(apart.records)
       const partitions = await partitioner?.partitions(through.records.map(({ data }) => data))
-      const split = assigned(through.records, partitions, lambdaKeys, now)
+      const split = assigned(through.records, partitions, { lambdaKeys, texts, now })
       const failed = [...apart.failed, ...through.failed, ...split.failed]
       return { delivered: split.delivered, failed: failed.length < 2 ? failed : failed.toSorted(bySource) }
     },
@@ -69,27 +70,51 @@ function untouched(records: readonly SourceRecord[]) {
   return { records: records.map((record) => ({ record, data: record.data, partitionKeys: {} })), failed: [] }
 }
 
+/** How records are assigned to partitions. */
+interface Assignment {
+  readonly lambdaKeys: readonly string[]
+  readonly texts: PartitionTexts
+  readonly now: () => number
+}
+
+const noValues = { values: {} } satisfies Partition
+
+/** Texts that are remembered: writing them anew costs as much as reading a record does. */
+const TEXTS_MAX = 10_000
+
+/** Texts of partitions. */
+class PartitionTexts {
+  readonly #texts = new Map<string, string>()
+
+  of(query: Readonly<Record<string, string>>, lambda: Readonly<Record<string, string>>): string {
+    // Names are always the same ones in the same order, and no value has a control character.
+    const key = `${Object.values(query).join('\0')}\u0001${Object.values(lambda).join('\0')}`
+    let text = this.#texts.get(key)
+    if (text === undefined) {
+      text = partitionText({ query, lambda })
+      if (this.#texts.size === TEXTS_MAX) this.#texts.clear()
+      this.#texts.set(key, text)
+    }
+    return text
+  }
+}
+
 /** Finds each record its partition, or its error. */
 function assigned(
   records: readonly TransformedRecord[],
   partitions: readonly Partition[] | undefined,
-  lambdaKeys: readonly string[],
-  now: () => number,
+  { lambdaKeys, texts, now }: Assignment,
 ): PipelineResult {
   const delivered: DeliveredRecord[] = []
   const failed: ErrorRecord[] = []
   for (const [place, { record, data, partitionKeys }] of records.entries()) {
-    const query = partitions?.[place] ?? { values: {} }
-    const lambda = lambdaValues(partitionKeys, lambdaKeys)
-    const fault = 'fault' in query ? query.fault : 'fault' in lambda ? lambda.fault : undefined
-    if (fault === undefined) {
-      const partition = partitionText({
-        query: (query as { values: Record<string, string> }).values,
-        lambda: (lambda as { values: Record<string, string> }).values,
-      })
-      delivered.push({ record, partition, data })
+    const query = partitions?.[place] ?? noValues
+    const lambda = lambdaKeys.length === 0 ? noValues : lambdaValues(partitionKeys, lambdaKeys)
+    if ('values' in query && 'values' in lambda) {
+      delivered.push({ record, partition: texts.of(query.values, lambda.values), data })
     } else {
-      const failure = { attemptsMade: 1, code: NO_PARTITION, message: fault, endedAt: now() }
+      const message = 'fault' in query ? query.fault : (lambda as { readonly fault: string }).fault
+      const failure = { attemptsMade: 1, code: NO_PARTITION, message, endedAt: now() }
       failed.push({ type: 'processing-failed', origin: record, rawData: record.data, ...failure })
     }
   }

@@ -38,5 +38,5 @@ const DEEP_BYTES = 20_000
 
 /** Whether jq reads a text that is JSON: it refuses halves of surrogate pairs, and 10,000 levels. True only where that is certain. */
 export function isSurelyReadByJq(text: string): boolean {
-  return text.length < DEEP_BYTES && !text.includes(String.raw`\ud`) && !text.includes(String.raw`\uD`)
+  return text.length < DEEP_BYTES && (!text.includes(String.raw`\u`) || !/\\u[dD]/.test(text))
 }

@@ -28,10 +28,14 @@ export function jsonLines(columns: readonly string[]): (data: Uint8Array, pieces
     if (fault !== undefined || objects.length === 0) return refusedLine(data, pieces)
     let bytes = 0
     for (const { from, to, hasLineBreak } of objects) {
-      const object = data.subarray(from, to)
-      const isEdited = hasLineBreak || edits.some((edit) => edit.from >= from && edit.from < to)
-      pieces.push(isEdited ? oneLine(object, from, edits) : object, lineEnd)
       bytes += to - from + 1
+      if (hasLineBreak || edits.some((edit) => edit.from >= from && edit.from < to)) {
+        pieces.push(oneLine(data.subarray(from, to), from, edits), lineEnd)
+      } else if (from > 0) pieces.push(data.subarray(from, to), lineEnd)
+      // Most records are one object: a view of it would cost more than looking at it did.
+      else if (to === data.length) pieces.push(data, lineEnd)
+      else if (to + 1 === data.length && data[to] === LINE_FEED) pieces.push(data)
+      else pieces.push(data.subarray(from, to), lineEnd)
     }
     return bytes
   }
