@@ -10,7 +10,7 @@ export function supportPage(): string {
   return `# What of the Kinesis Agent’s configuration is served
 
 Every key of the AWS Kinesis Agent is read. *yes*: as AWS documents it. *in part*: with the difference that the note says. *no*: passed over,
-with one warning that says the note. *own*: a key that AWS’ agent does not know.
+with one warning that says the note. *own*: a key that AWS’ agent does not know. \`millrace agent --check\` prints what is warned of.
 
 ## Keys for all flows
 

@@ -253,7 +253,7 @@ describe('agent configuration', () => {
   it('refuses processing that cannot be had, with what to do', () => {
     const problemOf = (option: object) =>
       problemsOf(() => configOf({ flows: [{ ...flow, dataProcessingOptions: [option] }] })).join('\n')
-    expect(problemOf({ optionName: 'USINGPLUGGIN' })).toContain('Let a function of the broker do it')
+    expect(problemOf({ optionName: 'USINGPLUGGIN' })).toContain('millrace function create')
     expect(problemOf({ optionName: 'CSVTOJASON' })).toContain('Did you mean CSVTOJSON?')
     expect(problemOf({})).toContain('optionName is undefined')
     expect(problemOf({ optionName: 'CSVTOJSON' })).toContain('customFieldNames')

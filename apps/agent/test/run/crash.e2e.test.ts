@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { connect, type Client } from 'millrace'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { TestDaemon } from '../../../../test/support/daemon.ts'
-import { agentConfig } from '../../src/config/index.ts'
+import { agentConfig, type FlowConfig } from '../../src/config/index.ts'
 import { nodeDisk } from '../../src/files/disk.ts'
 import { FlowRunner } from '../../src/flows/flow-runner.ts'
 import type { FlowPositions } from '../../src/positions/flow-positions.ts'
@@ -97,10 +97,10 @@ interface Life {
   readonly stream: string
   readonly point: CrashPoint
   readonly keys?: string
+  readonly records?: number
 }
 
-/** One life of an agent that reads what is there: to its end, or to the crash. */
-async function live({ directory, stream, point, keys = 'RANDOM' }: Life): Promise<void> {
+function flowOf(directory: string, stream: string, keys: string, more: object = {}): FlowConfig {
   const flow = {
     filePattern: join(directory, '*.log'),
     kinesisStream: stream,
@@ -108,8 +108,14 @@ async function live({ directory, stream, point, keys = 'RANDOM' }: Life): Promis
     publishQueueCapacity: 4,
     partitionKeyOption: keys,
     dataProcessingOptions: [{ optionName: 'SINGLELINE' }],
+    ...more,
   }
-  const config = agentConfig({ file: '/agent.json', text: JSON.stringify({ flows: [flow] }) }, []).flows[0]!
+  return agentConfig({ file: '/agent.json', text: JSON.stringify({ flows: [flow] }) }, []).flows[0]!
+}
+
+/** One life of an agent that reads what is there: to its end, or to the crash. */
+async function live({ directory, stream, point, keys = 'RANDOM', records = 25 }: Life): Promise<void> {
+  const config = flowOf(directory, stream, keys, { maxBufferSizeRecords: records })
   // A client of its own, which goes with the process.
   const own = await connect(daemon.url)
   const positions = await Positions.open(join(directory, 'state'), { timeToLiveDays: 7, now: Date.now })
@@ -174,5 +180,57 @@ describe('a crash of the agent', () => {
     }
     await live({ directory, stream: 'often', point: new CrashPoint(undefined, 0) })
     expect(differences(lines, await linesOf(client, 'often'))).toEqual(nothing)
+  })
+
+  it('is none where something unforeseen fails: the flow says so, begins anew, and stores each line once', async () => {
+    const directory = await mkdtemp(join(folder, 'run-'))
+    const lines = numbered(0, 200)
+    await writeFile(join(directory, 'a.log'), lines.join(''))
+    const said: string[] = []
+    let isFull = true
+    const reading = new AbortController()
+    const positions = await Positions.open(join(directory, 'state'), { timeToLiveDays: 7, now: Date.now })
+    const config = flowOf(directory, 'unforeseen', 'RANDOM', {
+      initialPosition: 'START_OF_FILE',
+      maxBufferAgeMillis: 0,
+    })
+    const full = new Proxy(positions.flow(config.name), {
+      get(target, name) {
+        const value: unknown = Reflect.get(target, name, target)
+        if (typeof value !== 'function') return value
+        const bound = value.bind(target) as (...args: never[]) => Promise<void>
+        if (name !== 'prepared') return bound
+        return (...args: never[]) =>
+          isFull ? Promise.reject(new Error('ENOSPC: no space left on device')) : bound(...args)
+      },
+    })
+    const runner = new FlowRunner({
+      config,
+      positions: full,
+      makeSender: (events) =>
+        new BrokerSender({
+          client,
+          destination: { type: 'stream', name: 'unforeseen' },
+          createsStreams: true,
+          events,
+          onCreated() {},
+        }),
+      disk: nodeDisk,
+      // No time passes between attempts.
+      rim: { ...worldRim, wait: (ms, signal) => worldRim.wait(Math.min(ms, 20), signal) },
+      isOnce: false,
+      standsAfterMs: 30_000,
+      log: (level, message) => said.push(`${level}: ${message}`),
+    })
+    const running = runner.run(reading.signal, new AbortController().signal)
+    await expect.poll(() => runner.snapshot().state).toBe('failed')
+    expect(runner.snapshot()).toMatchObject({ reason: 'ENOSPC: no space left on device' })
+    isFull = false
+    await expect.poll(() => linesOf(client, 'unforeseen').catch(() => [])).toHaveLength(200)
+    reading.abort()
+    await running
+    await positions.close()
+    expect(said[0]).toMatch(/^error: The flow kinesis:unforeseen:.* begins anew in 1000 ms: ENOSPC/)
+    expect(differences(lines, await linesOf(client, 'unforeseen'))).toEqual(nothing)
   })
 })

@@ -3,7 +3,7 @@
 import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { connect } from 'millrace'
+import { connect, tokenFile } from 'millrace'
 import { deliveryKinds } from 'millrace/protocol'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { command } from '../../../../test/cli/command.ts'
@@ -136,5 +136,24 @@ describe('millrace agent', () => {
     expect(await page.text()).toContain(log)
     expect((await at('/nothing')).status).toBe(404)
     expect((await at('/', { method: 'POST' })).status).toBe(405)
+  })
+
+  it('where access is required sends by a token that may write, read and make streams', async () => {
+    await using daemon = await TestDaemon.start({ access: 'required' })
+    const root = join(daemon.dataDir, 'root.token')
+    await using client = await connect(daemon.url, { token: tokenFile(root) })
+    const { config, log } = await folderWith(
+      { flows: [{ filePattern: '*.log', kinesisStream: 'clicks' }] },
+      numbered(0, 10),
+    )
+    const { code } = await command(['agent', '--config', config, '--once', '--quiet', '--token-file', root], {
+      url: daemon.url,
+    })
+    expect(code).toBe(0)
+    expect(await linesOf(client, 'clicks')).toHaveLength(10)
+    await appendFile(log, 'more\n')
+    const nobody = await command(['agent', '--config', config, '--once', '--quiet'], { url: daemon.url })
+    expect(nobody.code).toBe(1)
+    expect(nobody.stderr).toMatch(/token|unauthenticated/i)
   })
 })

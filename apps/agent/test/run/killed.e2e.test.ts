@@ -1,4 +1,4 @@
-// The agent killed from outside, as often as it likes, while its files grow and are rotated and its stream is split: each line is stored once.
+// The agent and the host of its shards killed from outside, while its files grow and are rotated and its stream is split: each line is stored once.
 // Real processes. It is killed when a reader has seen so many lines.
 import { appendFile, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -50,6 +50,8 @@ describe('millrace agent, killed', () => {
       for (let kill = 1; kill <= KILLS; kill++) {
         const wanted = (kill * LINES) / (KILLS + 1) / 2
         await expect.poll(async () => (await linesOf(client, 'clicks')).length).toBeGreaterThanOrEqual(wanted)
+        // Every other time the shard's host goes first, in the midst of appends.
+        if (kill % 2 === 1) process.kill((await daemon.hostPids())[0]!, 'SIGKILL')
         await agent.kill()
         if (kill % 2 === 0) await client.updateShardCount('clicks', kill)
         agent = await RunningAgent.start(config, daemon.url)

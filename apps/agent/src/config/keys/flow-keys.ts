@@ -26,7 +26,7 @@ export const flowKeys = {
     default: 'END_OF_FILE',
     doc: 'Where the first file that is ever found for the flow begins.',
     support: 'in part',
-    note: 'Where it reads once what is there, the agent begins at the start of files that it does not know, unless the key is given: it reads what is there.',
+    note: 'With `--once` the agent begins at the start of files that it does not know, unless the key is given: it reads what is there.',
   },
   maxBufferAgeMillis: {
     kind: 'whole',

@@ -88,7 +88,7 @@ export const processingOptions = {
 
 /** Options that AWS' agent has in some versions, and that cannot be had here: a flow that names one is refused. */
 export const refusedProcessingOptions: Readonly<Record<string, string>> = {
-  USINGPLUGGIN: 'it runs a class of Java. Let a function of the broker do it, or a delivery’s transform',
+  USINGPLUGGIN: 'it runs a class of Java. Let a function of the broker do it: `millrace function create`',
   GZIPCOMPRESSION: 'records stay as they are. A delivery compresses its objects, by its setting compression',
 }
 
