@@ -1,40 +1,57 @@
 // The files of one flow: finds them, reads them, and says how each stands. One reader: `next` and `again` are not called side by side.
 // Nothing is read ahead: what a flow does not take stays in the files.
-import { frame } from '../lines/framing.ts'
-import { FINGERPRINT_BYTES, fingerprintOf, NO_BYTES } from '../lines/fingerprint.ts'
-import { LinePatterns } from '../lines/line-patterns.ts'
-import type { FileRange, LineRun } from '../lines/line-run.ts'
-import type { FileFacts } from './disk.ts'
+import { NO_BYTES } from '../lines/fingerprint.ts'
+import { PatternTooSlow } from '../lines/line-patterns.ts'
+import type { CheckedRange, LineRun } from '../lines/line-run.ts'
+import { describeFile, describeLost } from './describe-file.ts'
+import type { OpenedFile } from './disk.ts'
 import type { FileStatus } from './file-status.ts'
+import { FileTracker } from './tracking/file-tracker.ts'
+import { findAgain } from './find-again.ts'
 import type { FlowFilesOptions, RunLimits } from './flow-file-settings.ts'
-import { PathPattern, type PassedOver } from './path-pattern.ts'
+import { OpenHandles } from './open-handles.ts'
+import { unreadable } from './path-pattern.ts'
+import { Polling } from './tracking/polling.ts'
+import { RunReader, type ReadingEnd } from './run-reader.ts'
+import {
+  isRead,
+  knownOf,
+  moveTo,
+  passTaken,
+  type FileProblem,
+  type TrackedFile,
+} from './tracking/tracked-file.ts'
 
-interface ReadFile {
-  readonly file: string
-  readonly path: string
-  facts: FileFacts
-  offset: number
-}
+/** How long a pattern that took too long is let alone. */
+const SLOW_PATTERN_MS = 60_000
 
 export class FlowFiles implements AsyncDisposable {
   readonly #options: FlowFilesOptions
-  readonly #pattern: PathPattern
-  readonly #patterns: LinePatterns
-  readonly #files = new Map<string, ReadFile>()
-  #passedOver: readonly PassedOver[] = []
+  readonly #handles: OpenHandles
+  readonly #reader: RunReader
+  readonly #tracker: FileTracker
+  readonly #polling: Polling
+  /** Files in which there may be something to read, in the order in which they have their turns. */
+  readonly #ready = new Set<TrackedFile>()
+  /** Older file → files that wait for it. */
+  readonly #waiting = new Map<TrackedFile, Set<TrackedFile>>()
   #held: string | undefined
+  #isAsking = false
   #isEnded = false
 
   private constructor(options: FlowFilesOptions) {
     this.#options = options
-    this.#pattern = new PathPattern(options.flow.filePattern)
-    this.#patterns = new LinePatterns(options.flow)
+    this.#handles = new OpenHandles(options.rim.disk)
+    this.#reader = new RunReader(options.flow)
+    this.#tracker = new FileTracker(options, this.#handles, this.#reader)
+    this.#polling = new Polling(options, this.#tracker)
   }
 
-  /** Finds the files that are there, and where to go on in each. */
+  /** Finds the files that are there, and where to go on in each. Rejects where the pattern is none. */
   static async open(options: FlowFilesOptions): Promise<FlowFiles> {
     const files = new FlowFiles(options)
-    await files.#refresh()
+    files.#tracker.restore()
+    files.#take(await files.#polling.poll())
     return files
   }
 
@@ -43,31 +60,51 @@ export class FlowFiles implements AsyncDisposable {
     return this.#isEnded
   }
 
-  /** The next records of some file; undefined where there are none now. */
-  async next({ bytesMax, recordsMax }: RunLimits): Promise<LineRun | undefined> {
-    await this.#refresh()
-    for (const file of this.#files.values()) {
-      const to = Math.min(file.facts.size, file.offset + bytesMax)
-      const run = await this.#read(file, to, recordsMax, this.#options.flow.once && to === file.facts.size)
+  /** The next records of some file; undefined where there are none now. Files have their turns, run by run. */
+  async next(limits: RunLimits): Promise<LineRun | undefined> {
+    this.#isAsking = true
+    if (!this.#options.flow.once && this.#polling.isDue()) this.#take(await this.#polling.poll())
+    for (const file of this.#ready) {
+      if (limits.signal?.aborted === true) return undefined
+      this.#ready.delete(file)
+      const run = await this.#readOf(file, limits)
       if (run === undefined) continue
-      file.offset = run.to
+      this.#isAsking = false
       return run
     }
-    this.#isEnded = this.#options.flow.once
+    if (this.#options.flow.once) this.#isEnded = true
     return undefined
   }
 
-  /** The records of a range that `next` gave, in this life or an earlier one. Rejects where they cannot be read any more. */
-  async again({ file, from, to }: FileRange): Promise<LineRun> {
-    const known = this.#files.get(file)
-    const run = known && (await this.#read({ ...known, offset: from }, to, Number.MAX_SAFE_INTEGER, true))
-    if (run === undefined) throw new Error(`Bytes ${from} to ${to} of ${file} cannot be read any more.`)
-    return run
+  /**
+   * The records of a range that `next` gave, in this life or an earlier one. Rejects where its bytes cannot be read any more: then
+   * what was sent of them is delivered, and the rest is not.
+   */
+  async again(range: CheckedRange): Promise<LineRun> {
+    const { positions, rim } = this.#options
+    const found = await findAgain(range.file, {
+      tracker: this.#tracker,
+      handles: this.#handles,
+      positions,
+      disk: rim.disk,
+    })
+    if (found !== undefined) {
+      try {
+        const run = await this.#reader.again(found.handle, range)
+        if (run !== undefined)
+          return { ...run, path: found.path, modifiedAt: (await found.handle.facts()).modifiedAt }
+      } finally {
+        await found.done()
+      }
+    }
+    const path = positions.position(range.file)?.path ?? range.file
+    const why = found === undefined ? 'it is not found any more' : 'it was truncated or written anew'
+    throw new Error(`Bytes ${range.from} to ${range.to} of ${path} cannot be read again: ${why}.`)
   }
 
   /** Fulfils when there may be more to read, or the signal aborts. */
-  idle(signal: AbortSignal): Promise<void> {
-    return this.#options.rim.wait(this.#options.flow.pollMsMin, signal)
+  async idle(signal: AbortSignal): Promise<void> {
+    if (this.#ready.size === 0) await this.#options.rim.wait(this.#polling.untilDue(), signal)
   }
 
   /** Says why the flow does not call `next`; undefined: it does. */
@@ -76,84 +113,142 @@ export class FlowFiles implements AsyncDisposable {
   }
 
   status(): readonly FileStatus[] {
-    const rows = [...this.#files.values()].map(({ file, path, facts, offset }): FileStatus => {
-      const confirmedOffset = this.#options.positions.position(file)?.offset ?? 0
-      const { size, modifiedAt } = facts
-      const about = {
-        path,
-        file,
-        size,
-        offset,
-        confirmedOffset,
-        lagBytes: size - confirmedOffset,
-        modifiedAt,
-      }
-      if (this.#held !== undefined) return { ...about, state: 'destination', reason: this.#held }
-      return { ...about, state: 'reading', reason: 'Reading.' }
-    })
+    const { positions } = this.#options
+    const standing = { held: this.#held, isAsking: this.#isAsking }
     const nothing = { size: 0, offset: 0, confirmedOffset: 0, lagBytes: 0, modifiedAt: 0 }
-    return [...rows, ...this.#passedOver.map((each) => ({ ...nothing, ...each }))]
+    return [
+      ...[...this.#tracker.files].map((file) => {
+        const confirmed = positions.delivered(file.file).offset
+        return describeFile(file, confirmed, this.#tracker.blockerOf(file), standing)
+      }),
+      ...this.#tracker.lost.map(describeLost),
+      ...this.#tracker.passedOver.map((each) => ({ ...nothing, ...each })),
+    ]
   }
 
   close(): Promise<void> {
-    this.#files.clear()
-    return Promise.resolve()
+    return this.#handles.closeAll()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  async #refresh(): Promise<void> {
-    const { positions, rim, flow } = this.#options
-    const { paths, passedOver } = await this.#pattern.find(rim.disk)
-    this.#passedOver = passedOver
-    for (const path of paths) {
-      const facts = await rim.disk.facts(path)
-      if (facts === undefined) continue
-      const { device, inode, size, modifiedAt } = facts
-      const before = positions.files().find((each) => each.device === device && each.inode === inode)
-      const file = before?.file ?? positions.newName(facts)
-      const read = this.#files.get(file)
-      if (read !== undefined) {
-        read.facts = facts
-        continue
-      }
-      const offset = before?.offset ?? (positions.isNew && flow.initialPosition === 'END_OF_FILE' ? size : 0)
-      const known = { file, path, device, inode, head: NO_BYTES, size, modifiedAt }
-      if (before === undefined) await positions.known([{ known, offset, tail: NO_BYTES }])
-      this.#files.set(file, { file, path, facts, offset: positions.taken(file).at(-1)?.to ?? offset })
+  /** Takes files that were looked at. */
+  #take(files: Iterable<TrackedFile>): void {
+    for (const file of files) {
+      this.#release(file)
+      if (this.#mayHaveRecords(file)) this.#ready.add(file)
     }
-    if (positions.isNew) await positions.started([])
   }
 
-  async #read(
-    file: ReadFile,
-    to: number,
-    recordsMax: number,
-    isWhole: boolean,
-  ): Promise<LineRun | undefined> {
-    if (to <= file.offset) return undefined
-    const opened = await this.#options.rim.disk.open(file.path)
-    if (opened === undefined) return undefined
-    try {
-      const bytes = new Uint8Array(to - file.offset)
-      const filled = bytes.subarray(0, await opened.read(bytes, file.offset))
-      const framed = frame(filled, this.#patterns, this.#options.flow, { recordsMax, isWhole })
-      const { consumed, records, droppedBytes, cutRecords } = framed
-      if (consumed === 0) return undefined
-      const tail = fingerprintOf(filled.subarray(Math.max(0, consumed - FINGERPRINT_BYTES), consumed))
-      const range = { file: file.file, from: file.offset, to: file.offset + consumed, tail }
-      return {
-        ...range,
-        path: file.path,
-        records,
-        droppedBytes,
-        cutRecords,
-        modifiedAt: file.facts.modifiedAt,
-      }
-    } finally {
-      await opened.close()
+  /** Files that waited for this one may have their turns now. */
+  #release(file: TrackedFile): void {
+    const waiting = this.#waiting.get(file)
+    if (waiting === undefined) return
+    this.#waiting.delete(file)
+    for (const each of waiting) this.#ready.add(each)
+  }
+
+  #mayHaveRecords(file: TrackedFile): boolean {
+    if (isRead(file) || !this.#tracker.isTracked(file)) return false
+    if (this.#options.rim.now() < (file.problem?.until ?? 0)) return false
+    return file.triedSize !== file.facts.size || this.#mayFlush(file)
+  }
+
+  /** True where a record without an end may be taken as it is. */
+  #mayFlush(file: TrackedFile): boolean {
+    if (file.flushedSize === file.facts.size || !this.#tracker.isSettled(file)) return false
+    return this.#options.flow.once || file.isRotated || this.#reader.areMultiLine
+  }
+
+  async #readOf(file: TrackedFile, limits: RunLimits): Promise<LineRun | undefined> {
+    // What was truncated or removed meanwhile has its turn no more.
+    if (!this.#tracker.isTracked(file) || isRead(file) || this.#tracker.isHeld(file)) return undefined
+    const blocker = this.#tracker.blockerOf(file)
+    if (blocker !== undefined) {
+      this.#waiting.set(blocker, (this.#waiting.get(blocker) ?? new Set()).add(file))
+      return undefined
     }
+    try {
+      const handle = await this.#handles.of(file)
+      if (handle === undefined) {
+        this.#polling.relistSoon()
+        return undefined
+      }
+      file.problem = undefined
+      if (!(await this.#passHeader(file, handle))) return undefined
+      return await this.#readWith(file, handle, limits)
+    } catch (error) {
+      file.problem = this.#problemOf(file, error as Error)
+      await this.#handles.close(file)
+      return undefined
+    }
+  }
+
+  async #readWith(file: TrackedFile, handle: OpenedFile, limits: RunLimits): Promise<LineRun | undefined> {
+    const end = await this.#endFor(file, handle)
+    const { head } = file
+    const reading = await this.#reader.next(file, handle, end, limits)
+    if (reading === 'more') {
+      this.#ready.add(file)
+    } else if (reading === 'nothing') {
+      file.triedSize = file.facts.size
+      if (end.isWhole) file.flushedSize = file.facts.size
+      else if (this.#mayFlush(file)) this.#ready.add(file)
+      this.#release(file)
+    } else if (reading === 'truncated') {
+      await this.#tracker.truncated(file)
+      this.#release(file)
+      this.#polling.lookSoon()
+      this.#take(this.#tracker.files)
+    } else if (reading === 'footer') {
+      file.isEnded = true
+      this.#release(file)
+    } else {
+      passTaken(file)
+      if (file.head !== head)
+        this.#options.positions.noted({ known: knownOf(file), offset: 0, tail: NO_BYTES })
+      if (isRead(file)) this.#release(file)
+      else this.#ready.add(file)
+      return reading
+    }
+    return undefined
+  }
+
+  /** How far to read: not into what need not be read, and over the last end of a line only where that is the last. */
+  async #endFor(file: TrackedFile, handle: OpenedFile): Promise<ReadingEnd> {
+    const { size } = file.facts
+    const taken = file.taken[0]
+    if (taken !== undefined && taken.from <= size) return { to: taken.from, isWhole: true }
+    const isTried = file.triedSize === size || this.#options.flow.once
+    if (!isTried || !this.#mayFlush(file)) return { to: size, isWhole: false }
+    if (this.#options.flow.once || file.isRotated) return { to: size, isWhole: true }
+    return { to: Math.max(file.offset, await this.#reader.lastStart(handle, size)), isWhole: true }
+  }
+
+  /** Passes the lines at the beginning of a file that are no records. Returns false where they are not complete. */
+  async #passHeader(file: TrackedFile, handle: OpenedFile): Promise<boolean> {
+    if (file.offset > 0 || this.#options.flow.skipHeaderLines === 0) return true
+    const to = await this.#reader.headerEnd(handle)
+    if (to === undefined) {
+      file.triedSize = file.facts.size
+      return false
+    }
+    const { head, tail } = await this.#reader.fingerprints(handle, to)
+    await this.#options.positions.confirmed({ file: file.file, from: 0, to, tail })
+    file.head = head
+    moveTo(file, to, tail)
+    passTaken(file)
+    return !isRead(file)
+  }
+
+  #problemOf(file: TrackedFile, error: Error): FileProblem {
+    if (error instanceof PatternTooSlow) {
+      const reason = `${error.message} It is after byte ${file.offset}. Simplify the pattern.`
+      return { state: 'pattern', reason, until: this.#options.rim.now() + SLOW_PATTERN_MS }
+    }
+    const { state, reason } = unreadable(file.path, error)
+    return { state, reason }
   }
 }

@@ -37,7 +37,9 @@ export class PathPattern {
   constructor(pattern: string) {
     if (!isAbsolute(pattern)) throw new Error(`filePattern ${pattern} must be an absolute path.`)
     if (/[/\\]$/.test(pattern)) throw new Error(`filePattern ${pattern} must end with a file name.`)
-    const slashed = sep === '/' ? pattern.replace(/\/{2,}/g, '/') : pattern.replaceAll(sep, '/')
+    const separated = sep === '/' ? pattern.replace(/\/{2,}/g, '/') : pattern.replaceAll(sep, '/')
+    // Not this character: the one way to write it that the library knows.
+    const slashed = separated.replace(/(?<!\\)\[!/g, '[^')
     const names = slashed.split('/')
     const fixed = names.slice(0, -1).findIndex((name) => /[*?[\]{}\\]/.test(name))
     const fixedCount = fixed === -1 ? names.length - 1 : fixed

@@ -16,3 +16,7 @@ export function fingerprintOf(bytes: Uint8Array): Fingerprint {
     digest: createHash('sha1').update(bytes).digest('hex').slice(0, DIGEST_DIGITS),
   }
 }
+
+export function isSame(one: Fingerprint, other: Fingerprint): boolean {
+  return one.bytes === other.bytes && one.digest === other.digest
+}

@@ -1,5 +1,6 @@
 // The positions of one flow: what its files and its sender tell the journal and ask of it. Every promise fulfils when what was told
 // is durable.
+import { NO_BYTES } from '../lines/fingerprint.ts'
 import type { CheckedRange, FileRange, Fingerprint } from '../lines/line-run.ts'
 import {
   joined,
@@ -30,6 +31,7 @@ export interface FileBeginning {
 
 export class FlowPositions {
   readonly #flow: FlowPositionsContext
+  readonly #noted = new Map<string, FileBeginning>()
   #generation: number
 
   constructor(flow: FlowPositionsContext) {
@@ -51,14 +53,21 @@ export class FlowPositions {
     return this.#flow.records.files.get(file)
   }
 
-  /** Ranges beyond the offset that need not be read again: they are delivered, or prepared and to be resumed. In order, and apart. */
+  /** Up to where everything is delivered, of a file and of those that it is the copy of. */
+  delivered(file: string): Pick<FilePosition, 'offset' | 'tail'> {
+    const own = this.position(file)
+    const { offset, tail } = own ?? { offset: 0, tail: NO_BYTES }
+    const reached = this.#ahead(file)
+      .filter((range) => range.from <= offset && range.to > offset)
+      .at(-1)
+    return reached === undefined ? { offset, tail } : { offset: reached.to, tail: reached.tail }
+  }
+
+  /** Ranges that need not be read, or not again: they are delivered, or prepared and to be resumed. In order, and apart. */
   taken(file: string): readonly CheckedRange[] {
-    const { files, prepared } = this.#flow.records
-    const ahead = files.get(file)?.ahead ?? []
-    const inDoubt = [...prepared.values()].flatMap(({ ranges }) =>
-      ranges.filter((range) => range.file === file),
-    )
-    return joined([...ahead, ...inDoubt])
+    const names = new Set([file, ...this.#originals(file).map((each) => each.file)])
+    const inDoubt = this.inDoubt().flatMap(({ ranges }) => ranges.filter((range) => names.has(range.file)))
+    return joined([...this.#ahead(file), ...inDoubt.map((range) => ({ ...range, file }))])
   }
 
   /** A name for a file that has no position yet: unlike any that the flow gave before to the same inode. */
@@ -78,19 +87,25 @@ export class FlowPositions {
     return files.length === 0 ? Promise.resolve() : this.#flow.append(this.#filesAsFacts(files))
   }
 
+  /** Replaces what is known of a file the next time that something of it is written down. */
+  noted(file: FileBeginning): void {
+    this.#noted.set(file.known.file, file)
+  }
+
   /** Must fulfil before anything of the ranges is sent. Preparing the same ranges again replaces the plan. */
   prepared(
     ranges: CheckedRange | readonly CheckedRange[],
     { plan, madeAt, seed }: Omit<PreparedChunk, 'ranges'>,
   ): Promise<void> {
     const chunk = { ranges: [ranges].flat().map(plain), madeAt, seed, plan }
-    return this.#flow.append([{ kind: 'prepared', flow: this.#flow.name, ...chunk }])
+    const noted = this.#takeNoted(chunk.ranges)
+    return this.#flow.append([...noted, { kind: 'prepared', flow: this.#flow.name, ...chunk }])
   }
 
   /** The ranges are delivered, or hold nothing that is to be delivered. Any order is fine. */
   confirmed(ranges: CheckedRange | readonly CheckedRange[]): Promise<void> {
     const fact = { flow: this.#flow.name, at: this.#flow.now(), ranges: [ranges].flat().map(plain) }
-    return this.#flow.append([{ kind: 'confirmed', ...fact }])
+    return this.#flow.append([...this.#takeNoted(fact.ranges), { kind: 'confirmed', ...fact }])
   }
 
   /** Chunks that were prepared and never confirmed, in the order in which they were prepared last. */
@@ -105,11 +120,38 @@ export class FlowPositions {
     const needed = new Set(
       this.inDoubt().flatMap(({ ranges }) => ranges.map((range: FileRange) => range.file)),
     )
-    const outdated = this.files().filter(
-      ({ file, notedAt }) => notedAt < before && !isRead(file) && !needed.has(file),
-    )
+    // What went over into a copy counts for the copy as long as that is known.
+    const isNeeded = ({ file, continuedIn }: FilePosition) =>
+      isRead(file) ||
+      needed.has(file) ||
+      (continuedIn !== undefined && this.position(continuedIn) !== undefined)
+    const outdated = this.files().filter((each) => each.notedAt < before && !isNeeded(each))
     if (outdated.length === 0 || records.files.size === 0) return Promise.resolve()
     return this.#flow.append(outdated.map(({ file }) => ({ kind: 'forgotten', flow, file })))
+  }
+
+  #takeNoted(ranges: readonly FileRange[]): readonly PositionFact[] {
+    const noted = ranges.flatMap(({ file }) => {
+      const beginning = this.#noted.get(file)
+      this.#noted.delete(file)
+      return beginning ?? []
+    })
+    return this.#filesAsFacts(noted)
+  }
+
+  /** The files whose bytes went over into this one, offset by offset, as it was copied from them. */
+  #originals(file: string): readonly FilePosition[] {
+    const { originals, files } = this.#flow.records
+    return [...(originals.get(file) ?? [])].flatMap((name) => files.get(name) ?? [])
+  }
+
+  /** Delivered ranges, of a file and of those that it is the copy of. */
+  #ahead(file: string): readonly CheckedRange[] {
+    const originals = this.#originals(file).flatMap(({ offset, tail, ahead }) => [
+      { from: 0, to: offset, tail },
+      ...ahead,
+    ])
+    return joined([...(this.position(file)?.ahead ?? []), ...originals.map((range) => ({ ...range, file }))])
   }
 
   #filesAsFacts(files: readonly FileBeginning[]): readonly PositionFact[] {

@@ -65,12 +65,14 @@ export type PositionFact =
 export interface FlowRecords {
   startedAt: number | undefined
   readonly files: Map<string, FilePosition>
+  /** Copy → the files that it was made of. */
+  readonly originals: Map<string, Set<string>>
   /** By their ranges, in the order in which they were prepared last. */
   readonly prepared: Map<string, PreparedChunk>
 }
 
 export function noRecords(): FlowRecords {
-  return { startedAt: undefined, files: new Map(), prepared: new Map() }
+  return { startedAt: undefined, files: new Map(), originals: new Map(), prepared: new Map() }
 }
 
 export function applyFact(records: FlowRecords, fact: PositionFact): void {
@@ -101,6 +103,9 @@ function applyFile(records: FlowRecords, fact: PositionFact & { kind: 'file' }):
   const before = records.files.get(fact.known.file)
   const { offset, tail, ahead } = before ?? { offset: fact.offset, tail: fact.tail, ahead: [] }
   records.files.set(fact.known.file, { ...fact.known, offset, tail, ahead, notedAt: fact.at })
+  const { continuedIn, file } = fact.known
+  if (continuedIn === undefined) return
+  records.originals.set(continuedIn, (records.originals.get(continuedIn) ?? new Set()).add(file))
 }
 
 function confirm(records: FlowRecords, range: CheckedRange, at: number): void {

@@ -2,11 +2,11 @@
 import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { nodeDisk } from '../../src/files/disk.ts'
 import { FlowFiles } from '../../src/files/flow-files.ts'
 import { Positions } from '../../src/positions/positions.ts'
+import { TestClock } from './support/reading-agent.ts'
 
 const LIMITS = { bytesMax: 1 << 20, recordsMax: 1000 }
 
@@ -31,11 +31,9 @@ function openFiles(
     refreshMsMax: 1000,
     once: false,
   } as const
-  const rim = {
-    disk: nodeDisk,
-    now: () => Date.now(),
-    wait: (ms: number, signal: AbortSignal) => setTimeout(ms, undefined, { signal }),
-  }
+  const clock = new TestClock()
+  // Each look at the clock finds it later, so that every call may poll.
+  const rim = { disk: nodeDisk, now: () => (clock.ms += 1000), wait: clock.wait }
   return FlowFiles.open({ flow, positions: positions.flow('one'), rim })
 }
 

@@ -1,0 +1,400 @@
+// Which files a flow has, and in which order they are read: follows renaming, creation, truncation and copying. It looks at names and
+// facts, and at a few bytes of files whose facts changed. A file is its inode with its first bytes, whatever its name.
+import { dirname } from 'node:path'
+import type { FileRange } from '../../lines/line-run.ts'
+import { FINGERPRINT_BYTES, fingerprintOf, NO_BYTES } from '../../lines/fingerprint.ts'
+import type { FileBeginning } from '../../positions/flow-positions.ts'
+import type { Disk, FileFacts } from '../disk.ts'
+import { findCopy, inodesBeside, type FoundFile } from './file-search.ts'
+import type { FlowFilesOptions } from '../flow-file-settings.ts'
+
+import { blockerOf, logsOf, orderLog } from './file-order.ts'
+import { listFiles, type Listed } from './listing.ts'
+import { hasOwnName, logOf } from './log-names.ts'
+import type { OpenHandles } from '../open-handles.ts'
+import { PathPattern, unreadable, type PassedOver } from '../path-pattern.ts'
+import { isIntact, readBytes, type RunReader } from '../run-reader.ts'
+import {
+  beginningOf,
+  inodeKey,
+  isRead,
+  knownOf,
+  resumedFile,
+  see,
+  trackedFile,
+  type LostBytes,
+  type TrackedFile,
+} from './tracked-file.ts'
+
+/** How long a file must not have grown before what is incomplete at its end counts as complete. */
+export const SETTLED_MS = 1_000
+/** How long a file that looks like a copy being made waits for its original to be truncated. */
+const COPY_MS = 3_000
+/** How long a removed file is kept open: its writer may go on. */
+const REMOVED_MS = 10_000
+/** Files to which a new one of their log is compared. */
+const COPY_ORIGINALS_MAX = 4
+/** What is remembered of files that vanished, for the status. */
+const LOST_MAX = 100
+const FORGETTING_MS = 3_600_000
+
+export class FileTracker {
+  readonly #options: FlowFilesOptions
+  readonly #handles: OpenHandles
+  readonly #reader: RunReader
+  readonly #pattern: PathPattern
+  readonly #byInode = new Map<string, TrackedFile>()
+  #directories: readonly string[] = []
+  #passedOver: readonly PassedOver[] = []
+  readonly #lost: LostBytes[] = []
+  #forgotAt = -Infinity
+  #isOrdered = false
+
+  constructor(options: FlowFilesOptions, handles: OpenHandles, reader: RunReader) {
+    this.#options = options
+    this.#handles = handles
+    this.#reader = reader
+    this.#pattern = new PathPattern(options.flow.filePattern)
+  }
+
+  get files(): Iterable<TrackedFile> {
+    return this.#byInode.values()
+  }
+
+  isTracked(file: TrackedFile): boolean {
+    return this.#byInode.get(inodeKey(file)) === file
+  }
+
+  /** Where new files may appear. */
+  get directories(): readonly string[] {
+    return this.#directories
+  }
+
+  get passedOver(): readonly PassedOver[] {
+    return this.#passedOver
+  }
+
+  get lost(): readonly LostBytes[] {
+    return this.#lost
+  }
+
+  find({ file }: Pick<FileRange, 'file'>): TrackedFile | undefined {
+    for (const each of this.#byInode.values()) if (each.file === file) return each
+    return undefined
+  }
+
+  /** Takes up the files that have positions. Called once, before the first `relist`. */
+  restore(): void {
+    const { positions, rim } = this.#options
+    for (const position of positions.files()) {
+      if (position.isFinished === true) continue
+      const { device, inode, size, modifiedAt, bornAt = 0 } = position
+      const facts: FileFacts = {
+        device,
+        inode,
+        size,
+        modifiedAt,
+        bornAt,
+        kind: 'file',
+        changedAt: modifiedAt,
+        links: 1,
+      }
+      const taken = positions.taken(position.file)
+      this.#byInode.set(inodeKey(position), resumedFile(position, { facts, taken, now: rim.now() }))
+    }
+  }
+
+  /** Finds which files there are now, and makes them durable before anything of them is read. */
+  async relist(): Promise<void> {
+    const { rim, positions } = this.#options
+    const isFirst = positions.isNew
+    const { paths, directories, passedOver } = await this.#pattern.find(rim.disk)
+    this.#directories = directories
+    // Two names of one file: it keeps the one that it has.
+    const isName = (key: string, path: string) => this.#byInode.get(key)?.path === path
+    const { listed, failed } = await listFiles(rim.disk, paths, isName)
+    this.#passedOver = [...passedOver, ...failed]
+    const fresh: Listed[] = []
+    const former = new Map([...this.#byInode.values()].map((file) => [file.path, file]))
+    for (const each of listed.values()) if (!(await this.#recognise(each))) fresh.push(each)
+    await this.#followUnlisted(listed)
+    // A truncated file's search may have found some meanwhile.
+    const unknown = fresh.filter(({ facts }) => !this.#byInode.has(inodeKey(facts)))
+    const added: TrackedFile[] = []
+    for (const each of unknown) added.push(await this.#add(each, isFirst))
+    const logs = logsOf(this.#byInode.values())
+    if (!this.#options.flow.once) for (const log of logs.values()) await this.#holdCopies(log)
+    const beginnings = added.map(beginningOf)
+    await (isFirst ? positions.started(beginnings) : positions.known(beginnings))
+    this.#order(added, former)
+    await this.#forget()
+  }
+
+  /** Takes what was seen of a file. Returns false where its name means another file by now. */
+  async look(file: TrackedFile): Promise<boolean> {
+    const { disk, now } = this.#rim
+    if (!file.isListed) {
+      const handle = await this.#handles.of(file)
+      if (handle !== undefined) await this.#noticed(file, await handle.facts())
+      return true
+    }
+    const facts = await disk.facts(file.path).catch((error: NodeJS.ErrnoException) => {
+      const { state, reason } = unreadable(file.path, error)
+      file.problem = { state, reason }
+      file.seenAt = now()
+    })
+    if (file.problem !== undefined && facts === undefined) return true
+    if (facts === undefined || inodeKey(facts) !== inodeKey(file)) return false
+    await this.#noticed(file, facts)
+    return true
+  }
+
+  /** Ends a file whose bytes are others than those that were read, and begins the one that took its inode. */
+  async truncated(file: TrackedFile): Promise<void> {
+    const { positions, rim } = this.#options
+    const handle = await this.#handles.of(file)
+    const facts = handle === undefined ? file.facts : await handle.facts()
+    const copy = file.offset > 0 || file.facts.size > 0 ? await this.#copyOf(file) : undefined
+    const now = rim.now()
+    const next = trackedFile({ file: positions.newName(file), path: file.path, facts, now })
+    next.isListed = file.isListed
+    next.isRotated = file.isRotated
+    next.before = copy?.copy ?? file.before
+    const ended = knownOf(file, { isFinished: true, ...(copy && { continuedIn: copy.copy.file }) })
+    // The copy takes up everything that is not delivered of the file: what is under way of it counts for both.
+    const delivered = positions.delivered(file.file)
+    await positions.known([
+      { known: ended, offset: file.offset, tail: file.tail },
+      ...(copy === undefined ? [] : [{ ...beginningOf(copy.copy), ...delivered }]),
+      ...(copy?.replaced === undefined
+        ? []
+        : [{ ...beginningOf(copy.replaced), known: knownOf(copy.replaced, { isFinished: true }) }]),
+      beginningOf(next),
+    ])
+    if (copy === undefined && file.offset < file.facts.size)
+      this.#lose(
+        file,
+        'It was truncated before it was read to its end, and no copy of it was found beside it.',
+      )
+    this.#handles.pass(file, next)
+    this.#byInode.set(inodeKey(file), next)
+    for (const each of this.#byInode.values()) {
+      if (each.copyOf === file) each.copyOf = next
+      if (each.before === file) each.before = copy?.copy ?? next
+    }
+  }
+
+  /** True where a file may be a copy in the making: it is not read before that is clear. */
+  isHeld(file: TrackedFile): boolean {
+    if (file.heldUntil === undefined) return false
+    if (this.#rim.now() < file.heldUntil) return true
+    file.heldUntil = undefined
+    file.copyOf = undefined
+    return false
+  }
+
+  /** The older file of the same log that must be read first. */
+  blockerOf(file: TrackedFile): TrackedFile | undefined {
+    return blockerOf(file, this.#byInode, this.#options.flow.once)
+  }
+
+  /** True where nothing more can come that is a record only with what is there. */
+  isSettled(file: TrackedFile): boolean {
+    return this.#options.flow.once || this.#rim.now() - file.grewAt >= SETTLED_MS
+  }
+
+  /** Lets go of files that have no name any more, once all of them is delivered. */
+  async dropRead(): Promise<void> {
+    const finished: FileBeginning[] = []
+    for (const file of this.#byInode.values()) {
+      if (file.isListed || !isRead(file) || this.#rim.now() - file.grewAt < REMOVED_MS) continue
+      // As long as something is under way, it may have to be read again.
+      if (this.#options.positions.delivered(file.file).offset < file.offset) continue
+      this.#byInode.delete(inodeKey(file))
+      await this.#handles.close(file)
+      finished.push({ ...beginningOf(file), known: knownOf(file, { isFinished: true }) })
+    }
+    await this.#options.positions.known(finished)
+  }
+
+  get #rim(): { readonly disk: Disk; now(): number } {
+    return this.#options.rim
+  }
+
+  /** Returns true where a listed file is one that is tracked, or begins one in the inode of such. */
+  async #recognise({ path, facts }: Listed): Promise<boolean> {
+    const file = this.#byInode.get(inodeKey(facts))
+    if (file === undefined) return false
+    const known = this.#options.positions.position(file.file)
+    if (known?.bornAt !== undefined && facts.bornAt !== known.bornAt) {
+      // The inode of a removed file was given to a new one.
+      await this.#handles.close(file)
+      this.#byInode.delete(inodeKey(file))
+      await this.#options.positions.known([
+        { ...beginningOf(file), known: knownOf(file, { isFinished: true }) },
+      ])
+      if (!isRead(file)) this.#lose(file, 'It was removed before it was read to its end.')
+      return false
+    }
+    if (file.path !== path) {
+      if (logOf(path) === logOf(file.path)) file.isRotated = true
+      file.path = path
+    }
+    file.isListed = true
+    await this.#noticed(file, facts, true)
+    return true
+  }
+
+  /**
+   * Takes the facts of a file, and compares its bytes with those that were read where it may be another file by now: where nothing was
+   * appended, or, when names changed, anything.
+   */
+  async #noticed(file: TrackedFile, facts: FileFacts, haveNamesChanged = false): Promise<void> {
+    const isChanged = facts.modifiedAt !== file.facts.modifiedAt
+    const isSuspicious =
+      facts.size === file.offset ? isChanged : haveNamesChanged && facts.modifiedAt !== file.comparedAt
+    if (file.problem?.state === 'unreadable' && facts.changedAt !== file.facts.changedAt)
+      file.problem = undefined
+    if (facts.size < file.offset) return this.truncated(file)
+    if (isSuspicious && file.head.bytes + file.tail.bytes > 0) {
+      const handle = await this.#handles.of(file).catch(() => undefined)
+      if (handle !== undefined && !(await isIntact(handle, file))) return this.truncated(file)
+      file.comparedAt = facts.modifiedAt
+    }
+    see(file, facts, this.#rim.now())
+    return this.#lookAtHead(file)
+  }
+
+  /** Follows files whose names are gone: elsewhere in their directory, or as long as they are open. */
+  async #followUnlisted(listed: Map<string, Listed>): Promise<void> {
+    const beside = new Map<string, Map<string, FoundFile>>()
+    const unlisted = [...this.#byInode.values()].filter((file) => !listed.has(inodeKey(file)))
+    for (const file of unlisted) {
+      if (file.isListed) {
+        file.isListed = false
+        file.isRotated = true
+      }
+      const directory = dirname(file.path)
+      const inodes = beside.get(directory) ?? (await inodesBeside(this.#rim.disk, directory))
+      beside.set(directory, inodes)
+      const found = inodes.get(inodeKey(file))
+      if (found !== undefined) {
+        file.path = found.path
+        await this.#noticed(file, found.facts)
+      } else if (this.#handles.isOpen(file)) {
+        await this.look(file)
+      } else {
+        this.#byInode.delete(inodeKey(file))
+        if (!isRead(file))
+          this.#lose(file, 'It was removed, or moved to another directory, before it was read to its end.')
+      }
+    }
+  }
+
+  async #add({ path, facts }: Listed, isFirst: boolean): Promise<TrackedFile> {
+    const { positions, flow, rim } = this.#options
+    const now = rim.now()
+    const file = trackedFile({ file: positions.newName(facts), path, facts, now })
+    this.#byInode.set(inodeKey(file), file)
+    if (isFirst && flow.initialPosition === 'END_OF_FILE') await this.#goToEnd(file)
+    else await this.#lookAtHead(file)
+    return file
+  }
+
+  /** Remembers how a file begins before it is read: it may be truncated and written anew until then. */
+  async #lookAtHead(file: TrackedFile): Promise<void> {
+    if (file.head.bytes > 0 || file.facts.size === 0 || file.problem !== undefined) return
+    try {
+      const handle = await this.#handles.of(file)
+      if (handle !== undefined) file.head = fingerprintOf(await readBytes(handle, 0, FINGERPRINT_BYTES))
+    } catch (error) {
+      const { state, reason } = unreadable(file.path, error as NodeJS.ErrnoException)
+      file.problem = { state, reason }
+    }
+  }
+
+  async #goToEnd(file: TrackedFile): Promise<void> {
+    try {
+      const handle = await this.#handles.of(file)
+      if (handle === undefined) return
+      const { size } = await handle.facts()
+      const headerEnd = await this.#reader.headerEnd(handle)
+      if (headerEnd === undefined) return
+      const offset = Math.max(headerEnd, await this.#reader.lastStart(handle, size))
+      Object.assign(file, { offset, ...(await this.#reader.fingerprints(handle, offset)) })
+    } catch (error) {
+      const { state, reason } = unreadable(file.path, error as NodeJS.ErrnoException)
+      file.problem = { state, reason }
+      file.offset = file.facts.size
+    }
+  }
+
+  /** A file that begins as the one with the log's own name may be its copy, after which that is truncated. */
+  async #holdCopies(log: readonly TrackedFile[]): Promise<void> {
+    if (log.length === 1 || log.every((file) => file.isCompared || file.offset > 0)) return
+    const originals = log.filter(({ path }) => hasOwnName(path))
+    for (const file of log) {
+      if (file.isCompared || file.offset > 0 || hasOwnName(file.path)) continue
+      file.isCompared = true
+      for (const original of originals.slice(0, COPY_ORIGINALS_MAX)) {
+        if (!(await this.#beginsAs(file, original))) continue
+        file.copyOf = original
+        file.heldUntil = this.#rim.now() + COPY_MS
+        break
+      }
+    }
+  }
+
+  async #beginsAs(file: TrackedFile, { head }: TrackedFile): Promise<boolean> {
+    const handle = head.bytes === 0 ? undefined : await this.#handles.of(file).catch(() => undefined)
+    return handle !== undefined && isIntact(handle, { head, tail: NO_BYTES, offset: 0 })
+  }
+
+  /** Finds the copy that was made of a file before it was truncated, and takes it up where the file was read to. */
+  async #copyOf(
+    file: TrackedFile,
+  ): Promise<{ readonly copy: TrackedFile; readonly replaced: TrackedFile | undefined } | undefined> {
+    const { positions, rim } = this.#options
+    const isFree = (key: string) => (this.#byInode.get(key)?.offset ?? 0) === 0
+    const found = await findCopy(rim.disk, file, isFree)
+    if (found === undefined) return undefined
+    const { path, facts } = found
+    const replaced = this.#byInode.get(inodeKey(facts))
+    const { offset, head, tail } = file
+    const start = { file: positions.newName(facts), path, facts, offset, head, tail, now: rim.now() }
+    const copy = trackedFile({ ...start, taken: file.taken })
+    copy.isRotated = true
+    copy.isListed = this.#pattern.includes(path)
+    copy.before = file.before
+    this.#byInode.set(inodeKey(copy), copy)
+    return { copy, replaced }
+  }
+
+  /** Puts new files behind those of their logs, and behind those whose names they took. */
+  #order(added: readonly TrackedFile[], former: ReadonlyMap<string, TrackedFile>): void {
+    const logs = logsOf(this.#byInode.values())
+    const changed = this.#isOrdered ? new Set(added.map(({ path }) => logOf(path))) : logs.keys()
+    for (const log of changed) orderLog(logs.get(log) ?? [])
+    this.#isOrdered = true
+    for (const file of added) {
+      const before = former.get(file.path)
+      if (before === undefined || this.#byInode.get(inodeKey(before)) !== before) continue
+      before.isRotated = true
+      file.before ??= before
+    }
+  }
+
+  #lose(file: TrackedFile, reason: string): void {
+    const { path, facts, offset } = file
+    this.#lost.push({ file: file.file, path, facts, offset, reason })
+    if (this.#lost.length > LOST_MAX) this.#lost.shift()
+  }
+
+  async #forget(): Promise<void> {
+    const now = this.#rim.now()
+    if (now - this.#forgotAt < FORGETTING_MS) return
+    this.#forgotAt = now
+    const tracked = new Set([...this.#byInode.values()].map(({ file }) => file))
+    await this.#options.positions.forget((file) => tracked.has(file))
+  }
+}
