@@ -63,7 +63,8 @@ export function parseResourceArn(text: string): ResourcePlace | undefined {
   return id === undefined ? undefined : { kind: 'channel', region, account, id }
 }
 
-function partitionOf(region: string): string {
+/** The first word of ARNs in a region: `aws`, but for regions that stand by themselves. */
+export function partitionOf(region: string): string {
   if (region.startsWith('cn-')) return 'aws-cn'
   return region.startsWith('us-gov-') ? 'aws-us-gov' : 'aws'
 }

@@ -3,6 +3,7 @@ import { connect, type Client, type ConnectOptions } from 'millrace'
 import { openGate } from './auth/open-gate.ts'
 import { signedGate } from './auth/signed-gate.ts'
 import { StreamBook } from './book/stream-book.ts'
+import { firehoseApi } from './firehose/firehose-api.ts'
 import { joinHandlers } from './handlers.ts'
 import { openSeal } from './identifiers/seal.ts'
 import { leaseApi } from './leases/lease-api.ts'
@@ -107,10 +108,12 @@ async function openEndpoint(options: KinesisEndpointOptions, closers: Closers): 
   })
   closers.push(() => book.close())
   const parts: EndpointParts = { own, settings, book, seal, now: clock, log }
+  const handlers = joinHandlers(parts)
   const apis = [
     ...metricsApis(options.auth !== 'sigv4', clock),
     leaseApi(parts),
-    kinesisApi({ handlers: joinHandlers(parts), log }),
+    await firehoseApi({ parts, putRecords: handlers.PutRecords! }),
+    kinesisApi({ handlers, log }),
   ]
   const front = new Front({ apis, ...gateOf(options, { ...parts, broker, closers }), limits, log })
   const listener = await Listener.open({ host, port, certificate, limits, serve: front.serve })

@@ -14,6 +14,7 @@ export interface KinesisOptions {
   readonly stateDelay: number
   readonly limits: EndpointSettings['limits']
   readonly rules: EndpointSettings['rules']
+  readonly buckets?: string | undefined
 }
 
 /** Takes options that came over a channel. They were checked by the table, in this version: what is missing is a defect. */
@@ -27,7 +28,7 @@ export function kinesisOptionsIn(options: AppOptions): KinesisOptions {
 
 /** Returns what the options say of the endpoint's settings. What they do not name keeps its default. */
 export function settingsOf(options: KinesisOptions): EndpointSettings {
-  const { region, account, stateDelay: stateDelayMs, limits, rules } = options
+  const { region, account, stateDelay: stateDelayMs, limits, rules, buckets } = options
   return {
     ...endpointDefaults,
     region,
@@ -36,5 +37,6 @@ export function settingsOf(options: KinesisOptions): EndpointSettings {
     stateDelayMs,
     limits,
     rules,
+    buckets,
   }
 }

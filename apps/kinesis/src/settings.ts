@@ -16,6 +16,11 @@ export interface EndpointSettings {
   readonly limits: 'none' | 'kinesis'
   /** 'aws': resharding is refused where the service refuses it; 'millrace': only where the broker cannot. */
   readonly rules: 'aws' | 'millrace'
+  /**
+   * Where deliveries made through the Firehose API find their buckets: the url of a server that speaks S3, or an absolute path of a
+   * directory in which each bucket is a folder. Undefined: AWS, or what the environment of the app delivery says.
+   */
+  readonly buckets: string | undefined
 }
 
 export const endpointDefaults: EndpointSettings = {
@@ -26,4 +31,5 @@ export const endpointDefaults: EndpointSettings = {
   subscriptionLifeMs: 300_000,
   limits: 'none',
   rules: 'aws',
+  buckets: undefined,
 }

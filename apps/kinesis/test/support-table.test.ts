@@ -1,15 +1,24 @@
 // The support table says something of everything that is in the table of operations, and of nothing else.
 import { expect, test } from 'vitest'
+import type { FirehoseOperation } from '../src/firehose/model/operation.ts'
+import { firehoseOperations } from '../src/firehose/model/operations.ts'
 import { operations } from '../src/model/operations.ts'
 import type { Operation } from '../src/model/operations/operation.ts'
 import { queueOperations } from '../src/model/queues.ts'
 import { supportPage } from '../src/model/support-page.ts'
 
 const all: [string, Operation][] = Object.entries(operations)
-const rows = supportPage()
-  .split('\n')
-  .filter((line) => line.startsWith('| '))
-  .map((line) => line.slice(2, -2).split(' | '))
+const allFirehose: [string, FirehoseOperation][] = Object.entries(firehoseOperations)
+const [kinesis = '', firehose = ''] = supportPage().split('\n## Firehose\n')
+const rows = rowsOf(kinesis)
+const firehoseRows = rowsOf(firehose.split('\n### ')[0]!)
+
+function rowsOf(page: string): string[][] {
+  return page
+    .split('\n')
+    .filter((line) => line.startsWith('| '))
+    .map((line) => line.slice(2, -2).split(' | '))
+}
 
 test('each operation has a row, with a row for each parameter below', () => {
   const parameters = all.reduce((sum, [, { input }]) => sum + Object.keys(input.members).length, 0)
@@ -17,8 +26,16 @@ test('each operation has a row, with a row for each parameter below', () => {
   for (const [name] of all) expect(rows.filter(([first]) => first === `\`${name}\``)).toHaveLength(1)
 })
 
+test('each operation of Firehose has a row, with a row for each parameter below', () => {
+  const parameters = allFirehose.reduce((sum, [, { input }]) => sum + Object.keys(input.members).length, 0)
+  expect(firehoseRows).toHaveLength(2 + allFirehose.length + parameters)
+  for (const [name] of allFirehose) {
+    expect(firehoseRows.filter(([first]) => first === `\`${name}\``)).toHaveLength(1)
+  }
+})
+
 test('notes are about parameters that there are', () => {
-  const strays = all.flatMap(([name, { input, notes = {} }]) =>
+  const strays = [...all, ...allFirehose].flatMap(([name, { input, notes = {} }]) =>
     Object.keys(notes)
       .filter((parameter) => !(parameter in input.members))
       .map((parameter) => `${name} ${parameter}`),

@@ -85,4 +85,14 @@ export const kinesisOptions = {
     scope: 'broker',
     app: 'kinesis',
   },
+  kinesisBuckets: {
+    kind: 'string',
+    default: null,
+    form: { pattern: '^(https?://.+|/.*|[A-Za-z]:[\\\\/].*)$', expected: 'a url of S3, or an absolute path' },
+    example: 'http://127.0.0.1:9000',
+    doc: 'Where deliveries of the Firehose API find their buckets: url of a server that speaks S3, or a directory in which each bucket is a folder. Left out: AWS, or what the environment of the app delivery says.',
+    audience: 'operator',
+    scope: 'broker',
+    app: 'kinesis',
+  },
 } as const

@@ -1,2 +1,9 @@
 // Amazon resource names of streams, consumers and channels: as the protocol makes them, for the handlers here. Pure.
-export { consumerArn, parseConsumerArn, parseResourceArn, parseStreamArn, streamArn } from 'millrace/protocol'
+export {
+  consumerArn,
+  parseConsumerArn,
+  parseResourceArn,
+  parseStreamArn,
+  partitionOf,
+  streamArn,
+} from 'millrace/protocol'

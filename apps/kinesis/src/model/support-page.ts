@@ -1,4 +1,6 @@
-// Makes docs/kinesis/support.md from the table of operations: what of the API is served, and where it differs. Pure.
+// Makes docs/kinesis/support.md from the tables of operations: what of the APIs is served, and where it differs. Pure.
+import { firehoseMembers } from '../firehose/model/member-notes.ts'
+import { firehoseOperations } from '../firehose/model/operations.ts'
 import { operations } from './operations.ts'
 import type { Operation } from './operations/operation.ts'
 import { queueOperations } from './queues.ts'
@@ -12,8 +14,8 @@ const NO_QUEUES = 'Queues are not built: answered with UnknownOperationException
 
 /** The page as Markdown. */
 export function supportPage(): string {
-  const all: [string, Operation][] = Object.entries(operations)
-  const ordered = all.sort(([a], [b]) => (a < b ? -1 : 1))
+  const ordered = orderedOf(operations)
+  const firehose = orderedOf(firehoseOperations)
   return `# What of the Kinesis API is served
 
 Every operation of the model that AWS ships in its SDKs (version 2013-12-02, ${ordered.length} operations) is answered, in JSON and in
@@ -26,10 +28,33 @@ ${table(
   ['operation', 'parameter', 'supported', 'note'],
   [...ordered.flatMap(rowsOf), ...queueOperations.map((name) => [code(name), '', 'no', NO_QUEUES])],
 )}
+
+## Firehose
+
+Every operation of \`Firehose_20150804\` (${firehose.length} operations) is answered at the same port, in JSON. Deliveries are carried out by the app
+delivery (\`serve --with kinesis,delivery\`): until it has taken one on, that is \`CREATING\`, and takes records all the same. Destinations in S3 and HTTP
+endpoints are served; Redshift, OpenSearch, Elasticsearch, Splunk, Snowflake and Iceberg, and the sources MSK and databases, are refused by
+\`InvalidArgumentException\`, which names them.
+
+${table(['operation', 'parameter', 'supported', 'note'], firehose.flatMap(rowsOf))}
+
+### Within a destination
+
+${table(
+  ['parameter', 'supported', 'note'],
+  firehoseMembers.map(([name, ...rest]) => [code(name), ...rest]),
+)}
 `
 }
 
-function rowsOf([name, operation]: [string, Operation]): string[][] {
+/** A row as this page reads it: of either API. */
+type PageOperation = Pick<Operation, 'doc' | 'input' | 'support' | 'notes'>
+
+function orderedOf(all: Readonly<Record<string, PageOperation>>): [string, PageOperation][] {
+  return Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+function rowsOf([name, operation]: [string, PageOperation]): string[][] {
   const supported = supportOf(operation)
   const parameters = Object.entries(operation.input.members).map(([parameter, { required }]) => {
     const note = operation.notes?.[parameter]
@@ -43,7 +68,7 @@ function rowsOf([name, operation]: [string, Operation]): string[][] {
   return [[code(name), '', supported, operation.support ?? operation.doc], ...parameters]
 }
 
-function supportOf({ support }: Operation): 'yes' | 'in part' | 'no' {
+function supportOf({ support }: PageOperation): 'yes' | 'in part' | 'no' {
   if (support === undefined) return 'yes'
   return support.startsWith('Not built') ? 'no' : 'in part'
 }

@@ -15,5 +15,6 @@ export function wholeMatch(pattern: string): RegExp {
     if (index === last || !FIXED_PIECE.test(piece)) return `.*${piece}`
     return `(?=(?<to${index}>.*?${piece}))\\k<to${index}>`
   })
-  return new RegExp(`^(?:${source.join('')})$`)
+  // Classes of Unicode's are letters without the flag, and some patterns are none with it.
+  return new RegExp(`^(?:${source.join('')})$`, pattern.includes('\\p{') ? 'u' : '')
 }

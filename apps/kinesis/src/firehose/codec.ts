@@ -1,0 +1,55 @@
+// Bodies of the Firehose API, in JSON 1.1: read and held against the bounds of its model, and written. Pure.
+import { jsonLeaves, parseJson } from '../codecs/json-body.ts'
+import { unreadable } from '../codecs/coercion-refusals.ts'
+import { jsonWriterOf } from '../codecs/json-writer.ts'
+import { readerOf, type Reader } from '../codecs/reader.ts'
+import { KinesisError } from '../model/errors.ts'
+import { checkOf, REFUSALS_MAX, type Check } from '../validation/constraints.ts'
+import {
+  firehoseOperations,
+  type FirehoseInput,
+  type FirehoseOperationName,
+  type FirehoseOutput,
+} from './model/operations.ts'
+
+interface Codec {
+  readonly read: Reader
+  readonly check: Check
+  readonly write: (value: unknown) => Uint8Array
+}
+
+const codecs = new Map<FirehoseOperationName, Codec>()
+
+function codecOf(operation: FirehoseOperationName): Codec {
+  let codec = codecs.get(operation)
+  if (codec === undefined) {
+    const { input, output } = firehoseOperations[operation]
+    codec = { read: readerOf(input, jsonLeaves), check: checkOf(input), write: jsonWriterOf(output) }
+    codecs.set(operation, codec)
+  }
+  return codec
+}
+
+/** The input of an operation. Fails with SerializationException and ValidationException, in the service's words. */
+export function decodeFirehose<N extends FirehoseOperationName>(
+  operation: N,
+  body: Uint8Array,
+): FirehoseInput<N> {
+  const parsed = parseJson(body)
+  if (typeof parsed !== 'object' || parsed === null) throw unreadable()
+  const { read, check } = codecOf(operation)
+  const input = read(parsed)
+  const refusals: string[] = []
+  check(input, '', refusals)
+  if (refusals.length === 0) return input as FirehoseInput<N>
+  const listed = refusals.slice(0, REFUSALS_MAX)
+  const count = `${listed.length} validation error${listed.length === 1 ? '' : 's'} detected`
+  throw new KinesisError('ValidationException', `${count}: ${listed.join('; ')}`)
+}
+
+export function encodeFirehose<N extends FirehoseOperationName>(
+  operation: N,
+  output: FirehoseOutput<N>,
+): Uint8Array {
+  return codecOf(operation).write(output)
+}

@@ -1,0 +1,42 @@
+// What a delivery was given through the Firehose API, as it is kept beside its definition, so that descriptions show it again. Pure.
+import type { DeliveryDefinition } from 'millrace/protocol'
+import type { FirehoseInput } from './model/operations.ts'
+
+type CreateInput = FirehoseInput<'CreateDeliveryStream'>
+export type ExtendedS3Configuration = NonNullable<CreateInput['ExtendedS3DestinationConfiguration']>
+export type S3Configuration = NonNullable<CreateInput['S3DestinationConfiguration']>
+export type HttpConfiguration = NonNullable<CreateInput['HttpEndpointDestinationConfiguration']>
+export type Processing = NonNullable<ExtendedS3Configuration['ProcessingConfiguration']>
+
+/** The one destination, in the words of the request. */
+export type GivenDestination =
+  | { readonly type: 's3'; readonly configuration: ExtendedS3Configuration }
+  | { readonly type: 'http'; readonly configuration: HttpConfiguration }
+
+export interface GivenEncryption {
+  readonly Status: 'ENABLED' | 'DISABLED'
+  readonly KeyType?: 'AWS_OWNED_CMK' | 'CUSTOMER_MANAGED_CMK'
+  readonly KeyARN?: string
+}
+
+/** All that descriptions need, and the definition does not say. JSON. */
+export interface GivenDelivery {
+  readonly type: 'DirectPut' | 'KinesisStreamAsSource'
+  readonly destination: GivenDestination
+  /** As the request names the source. */
+  readonly source?: { readonly KinesisStreamARN: string; readonly RoleARN: string }
+  readonly throughputHint?: number
+  readonly encryption?: GivenEncryption
+}
+
+/** The door's name in `asGiven`. */
+const DOOR = 'firehose'
+
+/** What the Firehose API was given for a delivery; undefined for one that was made through another door. */
+export function givenOf({ asGiven }: DeliveryDefinition): GivenDelivery | undefined {
+  return asGiven?.[DOOR] as GivenDelivery | undefined
+}
+
+export function withGiven(given: GivenDelivery): Pick<DeliveryDefinition, 'asGiven'> {
+  return { asGiven: { [DOOR]: given } }
+}
