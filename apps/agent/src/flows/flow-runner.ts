@@ -2,6 +2,7 @@
 // Gathers what the status page shows of it. Runs in the process of the agent.
 import { destinationWords } from '../config/flow-bounds.ts'
 import type { FlowConfig } from '../config/index.ts'
+import type { FileStatus } from '../files/file-status.ts'
 import { FlowFiles } from '../files/flow-files.ts'
 import type { Disk } from '../files/disk.ts'
 import type { FlowPositions } from '../positions/flow-positions.ts'
@@ -95,7 +96,7 @@ export class FlowRunner {
   /** A look at the files, for the watchdog: logs what began to stand still, and why, and what moves again. */
   look(): void {
     const { rim, log, config } = this.#options
-    const turns = this.#progress.look(this.#files?.status() ?? [], rim.now())
+    const turns = this.#progress.look(this.#fileStatus(), rim.now())
     for (const { file, stands } of turns) {
       const why = this.#reason() ?? file.reason
       if (stands)
@@ -172,6 +173,16 @@ export class FlowRunner {
         this.#noteError(event.message)
         log('error', event.message)
     }
+  }
+
+  /** A file may be read to its end, and yet be held by the destination: files do not know of what is on its way. */
+  #fileStatus(): readonly FileStatus[] {
+    const held = this.#flow?.fault ?? this.#waits
+    const all = this.#files?.status() ?? []
+    if (held === undefined) return all
+    return all.map((file) =>
+      file.offset > file.confirmedOffset ? { ...file, state: 'destination', reason: held } : file,
+    )
   }
 
   /** Records that processing skips are told once a look, however many they are. */

@@ -1,5 +1,5 @@
 // How files move: their rates, and which of them stand still although there is more to deliver. Pure: it is fed what files say and when.
-import type { FileStatus } from '../files/file-status.ts'
+import type { FileState, FileStatus } from '../files/file-status.ts'
 import type { FileSnapshot } from './snapshot.ts'
 
 /** Rates are those of this time at least. */
@@ -25,7 +25,7 @@ export class FileProgress {
   readonly #tracks = new Map<string, Track>()
   #files: readonly FileSnapshot[] = []
 
-  /** A file stands when it has more to deliver, and nothing of it was delivered for this time. */
+  /** A file stands when it has records to deliver, and nothing of it was delivered for this time. */
   constructor(standsAfterMs: number) {
     this.#standsAfterMs = standsAfterMs
   }
@@ -45,11 +45,11 @@ export class FileProgress {
       const track = this.#tracks.get(key) ?? newTrack(status, now)
       this.#tracks.set(key, track)
       const bytesPerSecond = rate(track, status, now)
-      if (status.confirmedOffset !== track.confirmed || status.lagBytes <= 0) {
+      if (status.confirmedOffset !== track.confirmed || !isDue(status)) {
         track.movedAt = now
         track.confirmed = status.confirmedOffset
       }
-      const stands = status.lagBytes > 0 && now - track.movedAt >= this.#standsAfterMs
+      const stands = isDue(status) && now - track.movedAt >= this.#standsAfterMs
       const file = { ...status, bytesPerSecond, standsSince: stands ? track.movedAt : undefined }
       if (stands !== track.isTold) turns.push({ file, stands })
       track.isTold = stands
@@ -58,6 +58,20 @@ export class FileProgress {
     for (const key of this.#tracks.keys()) if (!seen.has(key)) this.#tracks.delete(key)
     return turns
   }
+}
+
+/** States in which a file has records that somebody waits for. A last line without an end is nobody's fault, and no news. */
+const dueStates: ReadonlySet<FileState> = new Set([
+  'reading',
+  'destination',
+  'back-pressure',
+  'unreadable',
+  'pattern',
+])
+
+/** Whether there is something of the file that could be delivered: read and not confirmed, or not read. */
+function isDue({ offset, confirmedOffset, state }: FileStatus): boolean {
+  return offset > confirmedOffset || dueStates.has(state)
 }
 
 function newTrack({ confirmedOffset: confirmed }: FileStatus, now: number): Track {

@@ -233,4 +233,14 @@ describe('a crash of the agent', () => {
     expect(said[0]).toMatch(/^error: The flow kinesis:unforeseen:.* begins anew in 1000 ms: ENOSPC/)
     expect(differences(lines, await linesOf(client, 'unforeseen'))).toEqual(nothing)
   })
+
+  it('of a line that is larger than a buffer stores it once', async () => {
+    const directory = await mkdtemp(join(folder, 'run-'))
+    const lines = ['small\n', `${'x'.repeat(3_000_000)}\n`, 'after\n']
+    await writeFile(join(directory, 'a.log'), lines.join(''))
+    await client.createStream('large', { shards: 1 })
+    await live({ directory, stream: 'large', point: new CrashPoint('after sent', 0), records: 50_000 })
+    await live({ directory, stream: 'large', point: new CrashPoint(undefined, 0), records: 50_000 })
+    expect(differences(lines, await linesOf(client, 'large'))).toEqual(nothing)
+  })
 })

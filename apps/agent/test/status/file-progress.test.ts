@@ -8,7 +8,7 @@ function status(confirmedOffset: number, size: number, more: Partial<FileStatus>
     path: '/logs/a.log',
     file: '1-2-1',
     size,
-    offset: confirmedOffset,
+    offset: size,
     confirmedOffset,
     lagBytes: size - confirmedOffset,
     modifiedAt: 0,
@@ -37,8 +37,9 @@ describe('FileProgress', () => {
 
   it('never calls a file standing of which everything is delivered', () => {
     const progress = new FileProgress(30 * SECOND_MS)
-    expect(progress.look([status(10, 10)], 0)).toEqual([])
-    expect(progress.look([status(10, 10)], 3_600 * SECOND_MS)).toEqual([])
+    const current = { state: 'current', reason: 'Everything is read.' } as const
+    expect(progress.look([status(10, 10, current)], 0)).toEqual([])
+    expect(progress.look([status(10, 10, current)], 3_600 * SECOND_MS)).toEqual([])
     // What comes then has its time from then on.
     expect(progress.look([status(10, 20)], 3_601 * SECOND_MS)).toEqual([])
     expect(progress.look([status(10, 20)], 3_631 * SECOND_MS)).toHaveLength(1)
@@ -53,5 +54,31 @@ describe('FileProgress', () => {
     expect(progress.files).toEqual([])
     progress.look([status(9_000, 10_000)], 26 * SECOND_MS)
     expect(progress.files[0]!.bytesPerSecond).toBe(0)
+  })
+
+  it('calls no file standing for a last line without an end, and one that cannot be read', () => {
+    const progress = new FileProgress(30 * SECOND_MS)
+    const half = status(10, 15, {
+      offset: 10,
+      state: 'line-end',
+      reason: 'The record at byte 10 has no end yet.',
+    })
+    expect(progress.look([half], 0)).toEqual([])
+    expect(progress.look([half], 3_600 * SECOND_MS)).toEqual([])
+    const unreadable = status(0, 0, {
+      path: '/logs/b.log',
+      file: undefined,
+      state: 'unreadable',
+      reason: 'EACCES',
+    })
+    expect(progress.look([unreadable], 3_600 * SECOND_MS)).toEqual([])
+    expect(progress.look([unreadable], 3_630 * SECOND_MS).map(({ stands }) => stands)).toEqual([true])
+  })
+
+  it('calls a file standing that was read to its end and whose records no destination takes', () => {
+    const progress = new FileProgress(30 * SECOND_MS)
+    const read = status(0, 10, { state: 'current', reason: 'Everything is read.' })
+    progress.look([read], 0)
+    expect(progress.look([read], 30 * SECOND_MS).map(({ stands }) => stands)).toEqual([true])
   })
 })
