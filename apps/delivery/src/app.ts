@@ -40,7 +40,13 @@ export const serveApp: ServeApp = async ({ broker, options }, tell) => {
   const heaps = { directory, fileName: () => `${copy}-${files++}` }
   const deliveries = new Deliveries({
     client,
-    open: deliveryOpener({ client, heaps, rim: { unique: () => copy, now: machineClock.now } }),
+    open: deliveryOpener({
+      client,
+      heaps,
+      rim: { unique: () => copy, now: Date.now },
+      clock: machineClock,
+      random: Math.random,
+    }),
     room: new SpoolRoom({ bytesMax: spoolBytes, memoryBytesMax: Math.min(spoolBytes, MEMORY_BYTES_MAX) }),
     clock: machineClock,
     random: Math.random,

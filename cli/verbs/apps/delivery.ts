@@ -3,15 +3,34 @@ import { Command } from 'commander'
 import { appVerb } from '../../apps/app-verb.ts'
 import { withExamples } from '../../help.ts'
 import type { Terminal } from '../../terminal.ts'
+import { createVerb, updateVerb } from './delivery/make.ts'
+import { deleteVerb, describeVerb, listVerb, pauseVerb, resumeVerb } from './delivery/lifecycle.ts'
 
 export function deliveryVerb(terminal: Terminal): Command {
-  const serve = appVerb('delivery', terminal).description(
-    'Carry out the deliveries of a broker. Ctrl-C ends it in good order; what is not delivered yet is delivered later.',
+  const serve = withExamples(
+    appVerb('delivery', terminal).description(
+      'Carry out the deliveries of a broker. Ctrl-C ends it in good order; what is not delivered yet is delivered later.',
+    ),
+    [{ line: 'millrace delivery serve', says: 'beside a broker of this machine' }],
   )
   return withExamples(
     new Command('delivery')
       .description('Deliver streams to files, S3, HTTP endpoints and streams.')
+      .addCommand(createVerb(terminal))
+      .addCommand(listVerb(terminal))
+      .addCommand(describeVerb(terminal))
+      .addCommand(updateVerb(terminal))
+      .addCommand(pauseVerb(terminal))
+      .addCommand(resumeVerb(terminal))
+      .addCommand(deleteVerb(terminal))
       .addCommand(serve),
-    [{ line: 'millrace delivery serve', says: 'carries out all deliveries of the broker of this machine' }],
+    [
+      {
+        line: 'millrace delivery create lake --stream clicks --to ./lake',
+        says: 'files of 5 MiB or 5 minutes',
+      },
+      { line: 'millrace delivery describe lake', says: 'how far it is, and why' },
+      { line: 'millrace delivery serve', says: 'carries out all deliveries of the broker of this machine' },
+    ],
   )
 }

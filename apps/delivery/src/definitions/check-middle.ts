@@ -1,5 +1,6 @@
 // Checks what stands between source and destination in a definition: queries, transform, taking apart, columns. Pure.
 import type { DeliveryDefinition } from 'millrace/protocol'
+import { checkedColumns } from '../formats/parquet/schema.ts'
 import { lengths } from './bounds.ts'
 import type { DefinitionFault } from './delivery-error.ts'
 
@@ -30,12 +31,12 @@ export function checkPartitioning(definition: DeliveryDefinition): DefinitionFau
       message: 'Records cannot be taken apart at an empty delimiter.',
     })
   }
-  if (format.type === 'parquet') {
-    const names = (format.columns ?? []).map(({ name }) => name)
-    if (format.columns?.length === 0)
-      faults.push({ place: 'format.columns', message: 'Parquet has at least one column.' })
-    for (const name of new Set(names.filter((each, i) => names.indexOf(each) !== i))) {
-      faults.push({ place: 'format.columns', message: `There are two columns ${name}.` })
+  if (format.type === 'parquet' && format.columns !== undefined) {
+    try {
+      checkedColumns(format.columns)
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error
+      faults.push({ place: 'format.columns', message: error.message })
     }
   }
   return faults

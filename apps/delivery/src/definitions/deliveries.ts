@@ -7,6 +7,7 @@ import {
   type DeliveryDestination,
   type DeliveryVerdict,
 } from 'millrace/protocol'
+import { queriesRefusal } from '../partitioning/index.ts'
 import type { ShardProgress } from '../progress/shard-progress.ts'
 import { checkDefinition, isObjectDestination, nameFault } from './check.ts'
 import {
@@ -62,7 +63,7 @@ export async function createDelivery(
   const wrong = nameFault(name)
   if (wrong !== undefined) throw new DeliveryError('invalid', wrong, [{ place: 'name', message: wrong }])
   const definition = newDefinition(input, now())
-  const warnings = checked(definition)
+  const warnings = await checked(definition)
   const deliveries = client.documents<DeliveryDefinition>(deliveryKinds.definitions)
   if ((await deliveries.get(name)) !== undefined) throw exists(name)
   await prepareStreams(client, definition)
@@ -82,13 +83,13 @@ export async function updateDelivery(
   now: () => number = Date.now,
 ): Promise<CreatedDelivery> {
   let warnings: readonly string[] = []
-  const definition = await change(client, name, (before) => {
+  const definition = await change(client, name, async (before) => {
     const after = changedDefinition(before, changes, now())
     if (familyOf(before.destination) !== familyOf(after.destination)) {
       const message = `A delivery to ${before.destination.type} cannot become one to ${after.destination.type}: make another one.`
       throw new DeliveryError('unchangeable', message, [{ place: 'destination', message }])
     }
-    warnings = checked(after)
+    warnings = await checked(after)
     return after
   })
   return { definition, warnings }
@@ -156,7 +157,7 @@ async function progressOf(client: Client, name: string): Promise<DeliveryProgres
 async function change(
   client: Client,
   name: string,
-  of: (before: DeliveryDefinition) => DeliveryDefinition,
+  of: (before: DeliveryDefinition) => DeliveryDefinition | Promise<DeliveryDefinition>,
 ): Promise<DeliveryDefinition> {
   const deliveries = client.documents<DeliveryDefinition>(deliveryKinds.definitions)
   const { value } = await deliveries.update(name, (before) => {
@@ -182,9 +183,12 @@ export async function makeStream(client: Client, stream: string): Promise<void> 
   }
 }
 
-function checked(definition: DeliveryDefinition): readonly string[] {
+async function checked(definition: DeliveryDefinition): Promise<readonly string[]> {
   const { faults, warnings } = checkDefinition(definition)
-  const refused = refusal(faults)
+  const { partitioning } = definition
+  const message =
+    faults.length > 0 || partitioning === undefined ? undefined : await queriesRefusal(partitioning.queries)
+  const refused = refusal(message === undefined ? faults : [{ place: 'partitioning.queries', message }])
   if (refused !== undefined) throw refused
   return warnings
 }

@@ -8,6 +8,6 @@ export async function openStore(destination: ObjectDestination, rim: StoreRim): 
     case 'directory':
       return Promise.resolve(new DirectoryStore(destination.path, rim))
     case 's3':
-      throw new Error('This version delivers to directories.')
+      return (await import('./s3/s3-store.ts')).S3Store.open(destination)
   }
 }

@@ -88,7 +88,7 @@ export class Deliveries {
       const isRight = isRunning ? isSame(runner.definition, wanted) : wanted?.state !== 'active'
       if (isRunning && !isRight) {
         slot.runner = undefined
-        await runner.stop()
+        await runner.stop({ isDeleted: wanted === undefined || wanted.state === 'deleting' })
       } else if (!isRunning && wanted?.state === 'active') {
         slot.runner = await this.#begin(name, wanted)
         // It is refused: another definition may be better.

@@ -1,14 +1,20 @@
 // What a delivery works with under one definition: pipeline, encoder, stores and sink. Runs in the app; made once for all of its shards.
 import type { Client } from 'millrace'
-import type { DeliveryDefinition, ObjectDestination } from 'millrace/protocol'
+import type {
+  DeliveryDefinition,
+  HttpDestination,
+  ObjectDestination,
+  StreamDestination,
+} from 'millrace/protocol'
 import { isObjectDestination } from '../definitions/check.ts'
 import type { BatchSink } from '../destinations/batch-sink.ts'
 import type { StoreRim } from '../destinations/directory/directory-store.ts'
 import type { ObjectStore } from '../destinations/object-store.ts'
 import { openStore } from '../destinations/open-store.ts'
+import { makeEncoder, parquetRefusal } from '../formats/index.ts'
 import type { HeapPlace } from '../spool/heap.ts'
+import { wait, type Clock } from './clock.ts'
 import type { LaneTargets } from '../targets/lane-target.ts'
-import { rawEncoder, type ObjectEncoder } from './object-encoder.ts'
 import { objectTargets, type NamedShard } from '../targets/object-targets.ts'
 import { identityPipeline, type Pipeline } from './pipeline.ts'
 import { sinkTargets } from '../targets/sink-targets.ts'
@@ -26,25 +32,30 @@ export interface OpenDeliveryParts {
   readonly client: Client
   readonly heaps: HeapPlace
   readonly rim: StoreRim
+  readonly clock: Clock
+  readonly random: () => number
 }
 
 /** Makes the function that opens deliveries with what this app has. */
-export function deliveryOpener({ heaps, rim }: OpenDeliveryParts): OpenDelivery {
-  return async (_name, definition) => {
+export function deliveryOpener(parts: OpenDeliveryParts): OpenDelivery {
+  const { heaps, rim } = parts
+  return async (name, definition) => {
     const store = (destination: ObjectDestination): Promise<ObjectStore> => openStore(destination, rim)
     const { destination, backup } = definition
     const backupStore = backup === undefined ? undefined : await store(backup.to)
-    const pipeline = identityPipeline
+    const refused = definition.format.type === 'parquet' ? await parquetRefusal() : undefined
+    if (refused !== undefined) throw new Error(refused)
+    const pipeline = pipelineOf(definition)
     if (isObjectDestination(destination)) {
       const main = await store(destination)
-      const encoder: ObjectEncoder = rawEncoder(definition.delimiter)
+      const encoder = makeEncoder(definition, parts.clock.now)
       return {
         pipeline,
         targets: (shard) => objectTargets({ definition, shard, heaps, encoder, store: main, backupStore }),
         close: () => closeAll([pipeline, main, backupStore]),
       }
     }
-    const sink = openSink()
+    const sink = await openSink(name, destination, parts)
     return {
       pipeline,
       targets: (shard) => sinkTargets({ definition, shard, heaps, sink, backupStore }),
@@ -53,8 +64,33 @@ export function deliveryOpener({ heaps, rim }: OpenDeliveryParts): OpenDelivery 
   }
 }
 
-function openSink(): BatchSink {
-  throw new Error('This version delivers to directories.')
+function pipelineOf({ partitioning, transform, deaggregation }: DeliveryDefinition): Pipeline {
+  if ([partitioning, transform, deaggregation].every((each) => each === undefined)) return identityPipeline
+  throw new Error('This version delivers records as they are.')
+}
+
+/** The app's name for a delivery, where an endpoint asks for one of AWS. */
+const arnOf = (name: string): string => `arn:aws:firehose:us-east-1:000000000000:deliverystream/${name}`
+
+async function openSink(
+  name: string,
+  destination: HttpDestination | StreamDestination,
+  { clock, random }: OpenDeliveryParts,
+): Promise<BatchSink> {
+  switch (destination.type) {
+    case 'http': {
+      const { HttpSink } = await import('../destinations/http/http-sink.ts')
+      const rim = {
+        fetch,
+        now: clock.now,
+        random,
+        sleep: (ms: number, signal: AbortSignal) => wait(clock, ms, signal),
+      }
+      return new HttpSink({ destination, sourceArn: arnOf(name) }, rim)
+    }
+    case 'stream':
+      throw new Error('This version does not deliver to streams.')
+  }
 }
 
 async function closeAll(parts: readonly ({ close(): Promise<void> } | undefined)[]): Promise<void> {

@@ -55,9 +55,13 @@ export class DeliveryRunner {
     return this.#parts.definition
   }
 
-  /** Writes what waits, and leaves the group. */
-  async stop(): Promise<void> {
+  /** Writes what waits, and leaves the group; a delivery that is deleted writes no more. */
+  async stop({ isDeleted = false }: { readonly isDeleted?: boolean } = {}): Promise<void> {
     this.#ending.abort(new Error('The delivery is ended.'))
+    if (isDeleted) {
+      for (const { run } of this.#held.values()) run.stop(new Error('The delivery is deleted.'))
+      this.#group?.abort()
+    }
     await this.#group?.stop().catch(() => {})
     await this.#running
     await this.#parts.parts.close()
