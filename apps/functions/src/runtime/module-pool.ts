@@ -69,7 +69,8 @@ export class ModulePool {
       idleTimeout: limits.idleMs,
       // Between calls a thread goes on with what is under way, as keeping connections.
       atomics: 'disabled',
-      execArgv: [],
+      // That Node's own stripping of types is new is no news of the function.
+      execArgv: ['--disable-warning=ExperimentalWarning'],
       env: { ...environment },
       workerData: setup,
       resourceLimits: { maxOldGenerationSizeMb: setup.memoryMiB },

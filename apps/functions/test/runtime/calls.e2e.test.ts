@@ -10,6 +10,10 @@ test.each([
     `export const handler = (event, context, callback) => { setTimeout(() => callback(null, event.n + 1), 1) }`,
   ],
   ['a callback at once', `export function handler(event, context, callback) { callback(null, event.n + 1) }`],
+  [
+    'a callback, and returns a timer',
+    `export const handler = (event, context, callback) => setTimeout(() => callback(null, event.n + 1), 1)`,
+  ],
   ['a default export', `export default { handler: (event) => event.n + 1 }`],
 ])('takes the result of a handler by %s', async (_form, source) => {
   await using running = await RunningFunctions.start()

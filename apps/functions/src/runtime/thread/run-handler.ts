@@ -41,7 +41,8 @@ export async function runHandler(
   const returned = handler(event, context, callback)
   if (isThenable(returned)) returned.then(resolve, reject)
   else if (isCalledBack) return promise
-  else if (returned !== undefined || handler.length < CALLBACK_LENGTH) resolve(returned)
+  // What else a handler with a callback returns is ignored, as by Lambda: often it is a timer.
+  else if (handler.length < CALLBACK_LENGTH) resolve(returned)
   else void untilIdle().then(() => isCalledBack || resolve(null))
   return promise
 }
