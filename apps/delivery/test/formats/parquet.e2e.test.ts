@@ -1,8 +1,9 @@
 // Parquet by DuckDB, read back by a reader of its own: schemas given and found, records that do not fit, and what nobody would send.
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
 import { parquetMetadata, parquetReadObjects } from 'hyparquet'
 import type { ParquetColumn } from 'millrace/protocol'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -286,6 +287,30 @@ describe('found columns', () => {
 })
 
 describe('objects', () => {
+  it('whose columns differ are read together by their names', async () => {
+    const folder = join(directory, 'union')
+    mkdirSync(folder)
+    for (const [place, records] of [
+      ['{"a":1,"b":"x"}'],
+      ['{"a":1.5}', '{"c":[1]}'],
+      ['{"a":"text"}', '{"a":18446744073709551616}'],
+    ].entries()) {
+      writeFileSync(join(folder, `${place}.parquet`), (await written({}, records)).bytes)
+    }
+    const connection = await (await DuckDBInstance.create(':memory:')).connect()
+    const reader = await connection.runAndReadAll(
+      `SELECT a::VARCHAR AS a, b, c FROM read_parquet('${folder}/*.parquet', union_by_name = true) ORDER BY filename`,
+    )
+    expect(reader.getRowObjectsJson()).toEqual([
+      { a: '1', b: 'x', c: null },
+      { a: '1.5', b: null, c: null },
+      { a: null, b: null, c: ['1'] },
+      { a: expect.stringContaining('text') as string, b: null, c: null },
+      { a: '18446744073709551616', b: null, c: null },
+    ])
+    connection.closeSync()
+  })
+
   it('are the same for the same records, byte for byte', async () => {
     const records = Array.from({ length: 10_000 }, (_, n) => `{"n":${n},"text":"t${n % 7}"}`)
     const first = await written({ columns: columns({ n: 'INTEGER', text: 'VARCHAR' }) }, records)
