@@ -57,6 +57,9 @@ export const bars = {
   agentLines: atLeast(300_000),
   /** Milliseconds that the agent adds to the way of a line to its reader, at its smallest buffers. */
   agentLatency: atMost(20),
+  /** MB a second of records that a delivery writes in gzip, and in Parquet. */
+  deliveryGzip: atLeast(60),
+  deliveryParquet: atLeast(80),
   /** Records a second that one member of a group hands to a handler of batches, and to one of single records. */
   groupBatches: atLeast(1_000_000),
   groupRecords: atLeast(400_000),

@@ -5,6 +5,7 @@ import { measureRawLmdb } from '../limits/raw-lmdb.ts'
 import { runAgentOnce, runPlainTail } from './agent/files.ts'
 import { runAgentLatency } from './agent/latency.ts'
 import { runAppend } from './append.ts'
+import { runDeliveryFormat, runDeliveryPipeline } from './delivery/pieces.ts'
 import { runFill } from './fill.ts'
 import { runFollow } from './follow.ts'
 import { runGroupCheckpoints } from './groups/checkpoints.ts'
@@ -53,4 +54,6 @@ export const jobs = {
   agentOnce: runAgentOnce,
   plainTail: runPlainTail,
   agentLatency: runAgentLatency,
+  deliveryFormat: runDeliveryFormat,
+  deliveryPipeline: runDeliveryPipeline,
 } as const

@@ -1,6 +1,7 @@
 // The table of scenarios, in the order in which `all` runs them.
 import type { Scenario } from '../scenario.ts'
 import { agentScenario } from '../agent/scenario.ts'
+import { deliveryPiecesScenario } from '../delivery/pieces-scenario.ts'
 import { appendScenario } from './append.ts'
 import { fanoutScenario } from './fanout.ts'
 import { groupsScenario } from './groups.ts'
@@ -34,4 +35,5 @@ export const scenarios: readonly Scenario[] = [
   tlsScenario,
   kinesisScenario,
   agentScenario,
+  deliveryPiecesScenario,
 ]
