@@ -1,4 +1,5 @@
 // What a delivery works with under one definition: pipeline, encoder, stores and sink. Runs in the app; made once for all of its shards.
+import { randomUUID } from 'node:crypto'
 import type { Client } from 'millrace'
 import type {
   DeliveryDefinition,
@@ -12,11 +13,13 @@ import type { StoreRim } from '../destinations/directory/directory-store.ts'
 import type { ObjectStore } from '../destinations/object-store.ts'
 import { openStore } from '../destinations/open-store.ts'
 import { makeEncoder, parquetRefusal } from '../formats/index.ts'
+import { makePipeline } from '../middle/index.ts'
 import type { HeapPlace } from '../spool/heap.ts'
 import { wait, type Clock } from './clock.ts'
 import type { LaneTargets } from '../targets/lane-target.ts'
 import { objectTargets, type NamedShard } from '../targets/object-targets.ts'
-import { identityPipeline, type Pipeline } from './pipeline.ts'
+import { functionCaller } from './function-endpoints.ts'
+import type { Pipeline } from './pipeline.ts'
 import { sinkTargets } from '../targets/sink-targets.ts'
 
 export interface DeliveryParts {
@@ -38,17 +41,18 @@ export interface OpenDeliveryParts {
 
 /** Makes the function that opens deliveries with what this app has. */
 export function deliveryOpener(parts: OpenDeliveryParts): OpenDelivery {
-  const { heaps, rim } = parts
+  const { client, heaps, rim, clock, random } = parts
+  const caller = functionCaller(client, clock.now)
   return async (name, definition) => {
     const store = (destination: ObjectDestination): Promise<ObjectStore> => openStore(destination, rim)
     const { destination, backup } = definition
     const backupStore = backup === undefined ? undefined : await store(backup.to)
     const refused = definition.format.type === 'parquet' ? await parquetRefusal() : undefined
     if (refused !== undefined) throw new Error(refused)
-    const pipeline = pipelineOf(definition)
+    const pipeline = makePipeline(name, definition, { caller, clock, random, invocationId: randomUUID })
     if (isObjectDestination(destination)) {
       const main = await store(destination)
-      const encoder = makeEncoder(definition, parts.clock.now)
+      const encoder = makeEncoder(definition, clock.now)
       return {
         pipeline,
         targets: (shard) => objectTargets({ definition, shard, heaps, encoder, store: main, backupStore }),
@@ -62,11 +66,6 @@ export function deliveryOpener(parts: OpenDeliveryParts): OpenDelivery {
       close: () => closeAll([pipeline, sink, backupStore]),
     }
   }
-}
-
-function pipelineOf({ partitioning, transform, deaggregation }: DeliveryDefinition): Pipeline {
-  if ([partitioning, transform, deaggregation].every((each) => each === undefined)) return identityPipeline
-  throw new Error('This version delivers records as they are.')
 }
 
 /** The app's name for a delivery, where an endpoint asks for one of AWS. */
