@@ -1,5 +1,6 @@
 // What handlers do to their app, and what becomes of it: each has its own answer, and the next call is answered as if nothing had been.
 import { expect, test } from 'vitest'
+import { packBatch } from '#dist/events/kinesis-batch.js'
 import { RunningFunctions } from './support/running-functions.ts'
 
 interface Hostile {
@@ -172,3 +173,70 @@ test.each(hostiles)(
     if (loadMs > 300) expect(await running.result('hostile')).toEqual('tamed')
   },
 )
+
+test.each([
+  ['throws', `throw new TypeError('afterwards')`, 'Uncaught exception'],
+  ['leaves a rejection alone', `Promise.reject(new TypeError('afterwards'))`, 'Unhandled rejection'],
+])(
+  'a handler that %s after it has answered is told in its log, and answered in another thread',
+  async (_how, what, words) => {
+    await using running = await RunningFunctions.start()
+    const source = `let calls = 0
+    export const handler = () => { setTimeout(() => { ${what} }, 1); return ++calls }`
+    await running.define('late', source)
+    expect(await running.result('late')).toBe(1)
+    await expect
+      .poll(() => running.lines.filter(({ level }) => level === 'error').map(({ line }) => line))
+      .toEqual([expect.stringContaining(`${words}: TypeError: afterwards`)])
+    // The next call may come before the thread has ended: then it is told to another.
+    expect(await running.result('late')).toBe(1)
+  },
+)
+
+test('calls of a handler that ends its thread after each answer all end, with its value or the end as their error', async () => {
+  await using running = await RunningFunctions.start({ threads: 2 })
+  await running.define(
+    'leaving',
+    `export const handler = (event) => { setImmediate(() => process.exit(0)); return event }`,
+  )
+  const results = await Promise.all(Array.from({ length: 20 }, (_, i) => running.result('leaving', i)))
+  for (const [i, result] of results.entries()) {
+    if (typeof result === 'number') expect(result).toBe(i)
+    else expect(result).toMatchObject({ errorType: 'Runtime.ExitError' })
+  }
+  expect(results.some((result) => typeof result === 'number')).toBe(true)
+})
+
+test('a batch that ended with its thread can be given again, and its event is made where the handler runs', async () => {
+  await using running = await RunningFunctions.start()
+  await running.define('gone', `process.exit(0)\nexport const handler = () => 1`)
+  const signal = new AbortController().signal
+  const call = () =>
+    running.functions.invoke('gone', { kind: 'kinesis', batch: batchOf(['a', 'b']) }, { signal })
+  // It came as far as the module, which ends the thread: an error of the function.
+  expect(await call()).toMatchObject({ ok: false, error: { errorType: 'Runtime.ExitError' } })
+  await running.define(
+    'gone',
+    `export const handler = (event) => event.Records.map(({ kinesis }) => kinesis.data)`,
+    { file: 'there.mjs' },
+  )
+  expect(await call()).toMatchObject({ ok: true, payload: ['YQ==', 'Yg=='] })
+})
+
+function batchOf(texts: readonly string[]) {
+  const source = {
+    shardId: 'shardId-000000000000',
+    shardIndex: 0,
+    shardCreatedAt: 0,
+    region: 'us-east-1',
+    eventSourceArn: 'arn:aws:kinesis:us-east-1:000000000000:stream/clicks',
+    invokeIdentityArn: 'arn:aws:iam::000000000000:role/r',
+  }
+  const records = texts.map((text, sequenceNumber) => ({
+    sequenceNumber,
+    partitionKey: 'k',
+    bytes: Buffer.from(text),
+    arrivalTime: new Date(0),
+  }))
+  return packBatch(records, { source, window: undefined, wantsRecords: false })
+}

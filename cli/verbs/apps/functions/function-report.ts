@@ -1,7 +1,7 @@
 // Formats functions for people: lists, and one with how each of its mappings stands, and why. Pure.
 import type { FunctionTarget } from '../../../../protocol/apps/function-definition.ts'
 import { shardIdOf } from '../../../../protocol/shards/shard-id.ts'
-import { formatCount, formatDuration } from '../../../output/amounts.ts'
+import { countOf, formatCount, formatDuration } from '../../../output/amounts.ts'
 import { formatFields, formatTable, type Room } from '../../../output/table.ts'
 import type {
   FunctionDescription,
@@ -73,7 +73,7 @@ function mappingReport(described: MappingDescription, room: Room): string {
         ['writes', mapping.to?.stream ?? 'nothing'],
         ['state', stateText(described)],
         ['last result', report?.lastResult ?? 'no app has taken it on yet'],
-        ['behind', group === undefined ? 'not begun' : `${formatCount(group.totals.recordsBehind)} records`],
+        ['behind', group === undefined ? 'not begun' : countOf(group.totals.recordsBehind, 'record')],
         ['batches', batchText(mapping)],
         ['retries', retryText(mapping)],
         ['filters', mapping.filters.join(' or ') || 'none'],
@@ -120,7 +120,7 @@ function batchText({
   parallelizationFactor,
   tumblingWindowMs,
 }: NamedMapping['mapping']): string {
-  const parts = [`up to ${formatCount(batchSize)} records`]
+  const parts = [`up to ${countOf(batchSize, 'record')}`]
   if (batchWindowMs > 0) parts.push(`gathered for ${formatDuration(batchWindowMs)}`)
   if (parallelizationFactor > 1) parts.push(`${parallelizationFactor} at a time`)
   if (tumblingWindowMs > 0) parts.push(`windows of ${formatDuration(tumblingWindowMs)}`)
