@@ -43,18 +43,30 @@ export class RunReader {
   /** Reads on in a file, and moves its offset. */
   async next(file: TrackedFile, handle: OpenedFile, end: ReadingEnd, limits: RunLimits): Promise<Reading> {
     if (file.long !== undefined) return this.#passLong(file, handle, end)
-    const window = Math.max(limits.bytesMax, this.#framing.recordBytesMax + 1)
-    const to = Math.min(end.to, file.offset + window)
-    const bytes = await this.#readChecked(file, handle, to)
+    const longest = this.#framing.recordBytesMax + 1
+    let { bytesMax: window, recordsMax } = limits
+    let bytes = await this.#readChecked(file, handle, Math.min(end.to, file.offset + window))
     if (bytes === undefined) return 'truncated'
-    const isWhole = end.isWhole && file.offset + bytes.length >= end.to
-    const framed = frame(bytes, this.#patterns, this.#framing, { recordsMax: limits.recordsMax, isWhole })
+    let framed = this.#frame(file, bytes, end, recordsMax)
+    if (framed.consumed === 0 && !framed.isEnded && bytes.length === window && window < longest) {
+      // A record that is longer than the taker wants at a time, and perhaps not too long.
+      window = longest
+      recordsMax = 1
+      bytes = await this.#readChecked(file, handle, Math.min(end.to, file.offset + window))
+      if (bytes === undefined) return 'truncated'
+      framed = this.#frame(file, bytes, end, recordsMax)
+    }
     if (framed.consumed === 0 && !framed.isEnded && bytes.length === window) {
       file.long = new RecordEnd(this.#patterns)
       return 'more'
     }
     if (framed.consumed === 0) return framed.isEnded ? 'footer' : 'nothing'
     return this.#run(file, bytes, framed)
+  }
+
+  #frame(file: TrackedFile, bytes: Uint8Array, end: ReadingEnd, recordsMax: number): FramedBytes {
+    const isWhole = end.isWhole && file.offset + bytes.length >= end.to
+    return frame(bytes, this.#patterns, this.#framing, { recordsMax, isWhole })
   }
 
   /** Where the header of a file ends; undefined where it is not complete. */

@@ -144,6 +144,19 @@ describe('truncation', () => {
     expect(await agent.drain(100)).toEqual(['three'])
   })
 
+  it('holds the copy of what was written since an earlier copy, whose truncation was not seen', async () => {
+    disk.append(LOG, 'one\n')
+    const agent = await new ReadingAgent(disk, clock).start()
+    disk.copy(LOG, `${LOG}.1`)
+    disk.truncate(LOG)
+    disk.append(LOG, 'two\n')
+    disk.rename(`${LOG}.1`, `${LOG}.2`)
+    disk.copy(LOG, `${LOG}.1`)
+    expect(await agent.drain(2)).toEqual(['one', 'two'])
+    disk.truncate(LOG)
+    expect(await agent.drain(50)).toEqual([])
+  })
+
   it('says how much was lost where a file was truncated without a copy', async () => {
     disk.append(LOG, 'one\n')
     const agent = await new ReadingAgent(disk, clock).start()

@@ -2,15 +2,17 @@
 // facts, and at a few bytes of files whose facts changed. A file is its inode with its first bytes, whatever its name.
 import { dirname } from 'node:path'
 import type { FileRange } from '../../lines/line-run.ts'
-import { FINGERPRINT_BYTES, fingerprintOf, NO_BYTES } from '../../lines/fingerprint.ts'
+import { FINGERPRINT_BYTES, fingerprintOf } from '../../lines/fingerprint.ts'
 import type { FileBeginning } from '../../positions/flow-positions.ts'
+import type { FilePosition } from '../../positions/position-facts.ts'
 import type { Disk, FileFacts } from '../disk.ts'
 import { findCopy, inodesBeside, type FoundFile } from './file-search.ts'
 import type { FlowFilesOptions } from '../flow-file-settings.ts'
 
+import { holdCopies } from './file-copies.ts'
 import { blockerOf, logsOf, orderLog } from './file-order.ts'
 import { listFiles, type Listed } from './listing.ts'
-import { hasOwnName, logOf } from './log-names.ts'
+import { logOf } from './log-names.ts'
 import type { OpenHandles } from '../open-handles.ts'
 import { PathPattern, unreadable, type PassedOver } from '../path-pattern.ts'
 import { isIntact, readBytes, type RunReader } from '../run-reader.ts'
@@ -28,12 +30,8 @@ import {
 
 /** How long a file must not have grown before what is incomplete at its end counts as complete. */
 export const SETTLED_MS = 1_000
-/** How long a file that looks like a copy being made waits for its original to be truncated. */
-const COPY_MS = 3_000
 /** How long a removed file is kept open: its writer may go on. */
 const REMOVED_MS = 10_000
-/** Files to which a new one of their log is compared. */
-const COPY_ORIGINALS_MAX = 4
 /** What is remembered of files that vanished, for the status. */
 const LOST_MAX = 100
 const FORGETTING_MS = 3_600_000
@@ -49,6 +47,8 @@ export class FileTracker {
   readonly #lost: LostBytes[] = []
   #forgotAt = -Infinity
   #isOrdered = false
+  /** Files that begin, and are not durable yet. */
+  #unsaved: readonly TrackedFile[] = []
 
   constructor(options: FlowFilesOptions, handles: OpenHandles, reader: RunReader) {
     this.#options = options
@@ -85,23 +85,7 @@ export class FileTracker {
 
   /** Takes up the files that have positions. Called once, before the first `relist`. */
   restore(): void {
-    const { positions, rim } = this.#options
-    for (const position of positions.files()) {
-      if (position.isFinished === true) continue
-      const { device, inode, size, modifiedAt, bornAt = 0 } = position
-      const facts: FileFacts = {
-        device,
-        inode,
-        size,
-        modifiedAt,
-        bornAt,
-        kind: 'file',
-        changedAt: modifiedAt,
-        links: 1,
-      }
-      const taken = positions.taken(position.file)
-      this.#byInode.set(inodeKey(position), resumedFile(position, { facts, taken, now: rim.now() }))
-    }
+    for (const position of this.#options.positions.files()) this.#resume(position)
   }
 
   /** Finds which files there are now, and makes them durable before anything of them is read. */
@@ -121,30 +105,31 @@ export class FileTracker {
     // A truncated file's search may have found some meanwhile.
     const unknown = fresh.filter(({ facts }) => !this.#byInode.has(inodeKey(facts)))
     const added: TrackedFile[] = []
-    for (const each of unknown) added.push(await this.#add(each, isFirst))
+    for (const each of await this.#resumeAll(unknown)) added.push(await this.#add(each, isFirst))
     const logs = logsOf(this.#byInode.values())
-    if (!this.#options.flow.once) for (const log of logs.values()) await this.#holdCopies(log)
-    const beginnings = added.map(beginningOf)
+    if (!this.#options.flow.once)
+      for (const log of logs.values()) await holdCopies(log, this.#handles, rim.now())
+    this.#unsaved = [...this.#unsaved, ...added]
+    const beginnings = this.#unsaved.map(beginningOf)
     await (isFirst ? positions.started(beginnings) : positions.known(beginnings))
+    this.#unsaved = []
     this.#order(added, former)
     await this.#forget()
   }
 
-  /** Takes what was seen of a file. Returns false where its name means another file by now. */
+  /** Looks at a file. Returns false where its name means another file by now. */
   async look(file: TrackedFile): Promise<boolean> {
     const { disk, now } = this.#rim
-    if (!file.isListed) {
-      const handle = await this.#handles.of(file)
-      if (handle !== undefined) await this.#noticed(file, await handle.facts())
-      return true
-    }
-    const facts = await disk.facts(file.path).catch((error: NodeJS.ErrnoException) => {
-      const { state, reason } = unreadable(file.path, error)
+    let facts: FileFacts | undefined
+    try {
+      facts = file.isListed ? await disk.facts(file.path) : await (await this.#handles.of(file))?.facts()
+    } catch (error) {
+      const { state, reason } = unreadable(file.path, error as NodeJS.ErrnoException)
       file.problem = { state, reason }
       file.seenAt = now()
-    })
-    if (file.problem !== undefined && facts === undefined) return true
-    if (facts === undefined || inodeKey(facts) !== inodeKey(file)) return false
+      return true
+    }
+    if (facts === undefined || inodeKey(facts) !== inodeKey(file)) return !file.isListed
     await this.#noticed(file, facts)
     return true
   }
@@ -178,6 +163,7 @@ export class FileTracker {
       )
     this.#handles.pass(file, next)
     this.#byInode.set(inodeKey(file), next)
+    await this.#lookAtHead(next)
     for (const each of this.#byInode.values()) {
       if (each.copyOf === file) each.copyOf = next
       if (each.before === file) each.before = copy?.copy ?? next
@@ -219,6 +205,25 @@ export class FileTracker {
 
   get #rim(): { readonly disk: Disk; now(): number } {
     return this.#options.rim
+  }
+
+  #resume(position: FilePosition): void {
+    if (position.isFinished === true) return
+    const taken = this.#options.positions.taken(position.file)
+    this.#byInode.set(inodeKey(position), resumedFile(position, taken, this.#rim.now()))
+  }
+
+  /** Takes up files that were not there for a while, as on a disk that was not mounted. Returns those that are new. */
+  async #resumeAll(unknown: readonly Listed[]): Promise<readonly Listed[]> {
+    if (unknown.length === 0) return unknown
+    const known = new Map(this.#options.positions.files().map((position) => [inodeKey(position), position]))
+    const fresh: Listed[] = []
+    for (const each of unknown) {
+      const position = known.get(inodeKey(each.facts))
+      if (position !== undefined) this.#resume(position)
+      if (!(await this.#recognise(each))) fresh.push(each)
+    }
+    return fresh
   }
 
   /** Returns true where a listed file is one that is tracked, or begins one in the inode of such. */
@@ -327,27 +332,6 @@ export class FileTracker {
       file.problem = { state, reason }
       file.offset = file.facts.size
     }
-  }
-
-  /** A file that begins as the one with the log's own name may be its copy, after which that is truncated. */
-  async #holdCopies(log: readonly TrackedFile[]): Promise<void> {
-    if (log.length === 1 || log.every((file) => file.isCompared || file.offset > 0)) return
-    const originals = log.filter(({ path }) => hasOwnName(path))
-    for (const file of log) {
-      if (file.isCompared || file.offset > 0 || hasOwnName(file.path)) continue
-      file.isCompared = true
-      for (const original of originals.slice(0, COPY_ORIGINALS_MAX)) {
-        if (!(await this.#beginsAs(file, original))) continue
-        file.copyOf = original
-        file.heldUntil = this.#rim.now() + COPY_MS
-        break
-      }
-    }
-  }
-
-  async #beginsAs(file: TrackedFile, { head }: TrackedFile): Promise<boolean> {
-    const handle = head.bytes === 0 ? undefined : await this.#handles.of(file).catch(() => undefined)
-    return handle !== undefined && isIntact(handle, { head, tail: NO_BYTES, offset: 0 })
   }
 
   /** Finds the copy that was made of a file before it was truncated, and takes it up where the file was read to. */

@@ -82,7 +82,8 @@ export class Polling {
     const now = this.#options.rim.now()
     const files = [...this.#tracker.files]
     if (files.length <= QUIET_FILES_A_POLL) return files
-    const lively = files.filter((file) => now - file.grewAt < LIVELY_MS).slice(0, LIVELY_FILES_MAX)
+    const isLively = (file: TrackedFile) => file.grewAt > file.trackedAt && now - file.grewAt < LIVELY_MS
+    const lively = files.filter(isLively).slice(0, LIVELY_FILES_MAX)
     const start = this.#nextQuiet % files.length
     this.#nextQuiet = start + QUIET_FILES_A_POLL
     const quiet = [...files.slice(start), ...files.slice(0, start)].slice(0, QUIET_FILES_A_POLL)

@@ -100,16 +100,23 @@ export function trackedFile({ file, path, facts, now, ...start }: TrackingStart)
   return tracked
 }
 
-/** Takes up a file where its position says. */
+/** Takes up a file where its position says, as it was when that was written. */
 export function resumedFile(
   position: FilePosition,
-  {
-    facts,
-    taken,
-    now,
-  }: { readonly facts: FileFacts; readonly taken: readonly CheckedRange[]; readonly now: number },
+  taken: readonly CheckedRange[],
+  now: number,
 ): TrackedFile {
-  const { file, path, head, offset, tail } = position
+  const { file, path, head, offset, tail, device, inode, size, modifiedAt, bornAt = 0 } = position
+  const facts: FileFacts = {
+    device,
+    inode,
+    size,
+    modifiedAt,
+    bornAt,
+    kind: 'file',
+    changedAt: modifiedAt,
+    links: 1,
+  }
   return trackedFile({ file, path, facts, head, offset, tail, taken, now })
 }
 

@@ -36,13 +36,13 @@ export const SETTINGS: FlowFileSettings = {
 export class ReadingAgent {
   readonly #disk: Disk
   readonly #settings: FlowFileSettings
-  readonly clock: TestClock
+  readonly clock: Pick<TestClock, 'now' | 'wait'>
   /** What the journal holds, as text. */
   #journal: readonly string[] = []
   positions!: FlowPositions
   files!: FlowFiles
 
-  constructor(disk: Disk, clock: TestClock, settings: Partial<FlowFileSettings> = {}) {
+  constructor(disk: Disk, clock: Pick<TestClock, 'now' | 'wait'>, settings: Partial<FlowFileSettings> = {}) {
     this.#disk = disk
     this.clock = clock
     this.#settings = { ...SETTINGS, ...settings }
