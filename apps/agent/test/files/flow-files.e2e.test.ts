@@ -62,7 +62,8 @@ function openPositions(): Promise<Positions> {
 
 function openFiles(positions: Positions, more = {}): Promise<FlowFiles> {
   const flow = { ...SETTINGS, filePattern: join(directory, '*.log'), ...more }
-  return FlowFiles.open({ flow, positions: positions.flow('one'), rim: { disk: nodeDisk, ...clock } })
+  const rim = { disk: nodeDisk, now: clock.now, wait: clock.wait }
+  return FlowFiles.open({ flow, positions: positions.flow('one'), rim })
 }
 
 /** Reads until nothing comes any more. */

@@ -95,6 +95,22 @@ describe('rotation by renaming', () => {
   })
 })
 
+describe('a file that is away for a while', () => {
+  it('goes on where it was when it is back', async () => {
+    disk.append(LOG, 'one\n')
+    const agent = await new ReadingAgent(disk, clock).start()
+    expect(await agent.drain()).toEqual(['one'])
+    await agent.files.close()
+    disk.mkdir('/elsewhere')
+    disk.rename(LOG, '/elsewhere/app.log')
+    await agent.start()
+    expect(await agent.drain()).toEqual([])
+    disk.append('/elsewhere/app.log', 'two\n')
+    disk.rename('/elsewhere/app.log', LOG)
+    expect(await agent.drain()).toEqual(['two'])
+  })
+})
+
 describe('truncation', () => {
   it('reads a truncated file from its start', async () => {
     disk.append(LOG, 'one\ntwo\n')
