@@ -2,7 +2,7 @@
 // Nothing is read ahead: what a flow does not take stays in the files.
 import { NO_BYTES } from '../lines/fingerprint.ts'
 import { PatternTooSlow } from '../lines/line-patterns.ts'
-import type { CheckedRange, LineRun } from '../lines/line-run.ts'
+import type { CheckedRange, Fingerprint, LineRun } from '../lines/line-run.ts'
 import { describeFile, describeLost } from './describe-file.ts'
 import type { OpenedFile } from './disk.ts'
 import type { FileStatus } from './file-status.ts'
@@ -12,7 +12,7 @@ import type { FlowFilesOptions, RunLimits } from './flow-file-settings.ts'
 import { OpenHandles } from './open-handles.ts'
 import { unreadable } from './path-pattern.ts'
 import { Polling } from './tracking/polling.ts'
-import { RunReader, type ReadingEnd } from './run-reader.ts'
+import { RunReader, type Reading, type ReadingEnd } from './run-reader.ts'
 import {
   isRead,
   knownOf,
@@ -24,6 +24,16 @@ import {
 
 /** How long a pattern that took too long is let alone. */
 const SLOW_PATTERN_MS = 60_000
+
+/** What came of reading in a file. */
+type Attempt =
+  | {
+      readonly reading: 'header'
+      readonly to: number
+      readonly head: Fingerprint
+      readonly tail: Fingerprint
+    }
+  | { readonly reading: Reading; readonly end: ReadingEnd; readonly head: Fingerprint }
 
 export class FlowFiles implements AsyncDisposable {
   readonly #options: FlowFilesOptions
@@ -64,16 +74,19 @@ export class FlowFiles implements AsyncDisposable {
   async next(limits: RunLimits): Promise<LineRun | undefined> {
     this.#isAsking = true
     if (!this.#options.flow.once && this.#polling.isDue()) this.#take(await this.#polling.poll())
+    const passing: TrackedFile[] = []
+    let run: LineRun | undefined
     for (const file of this.#ready) {
-      if (limits.signal?.aborted === true) return undefined
+      if (limits.signal?.aborted === true) break
       this.#ready.delete(file)
-      const run = await this.#readOf(file, limits)
-      if (run === undefined) continue
-      this.#isAsking = false
-      return run
+      run = await this.#readOf(file, limits, passing)
+      if (run !== undefined) break
     }
-    if (this.#options.flow.once) this.#isEnded = true
-    return undefined
+    // Long records are passed piece by piece, a piece in each call: files are looked at in between.
+    for (const file of passing) this.#ready.add(file)
+    if (run !== undefined) this.#isAsking = false
+    else if (this.#options.flow.once && this.#ready.size === 0) this.#isEnded = true
+    return run
   }
 
   /**
@@ -92,7 +105,11 @@ export class FlowFiles implements AsyncDisposable {
       try {
         const run = await this.#reader.again(found.handle, range)
         if (run !== undefined)
-          return { ...run, path: found.path, modifiedAt: (await found.handle.facts()).modifiedAt }
+          return {
+            ...run,
+            path: found.path,
+            modifiedAt: (await found.handle.facts()).modifiedAt,
+          }
       } finally {
         await found.done()
       }
@@ -115,7 +132,13 @@ export class FlowFiles implements AsyncDisposable {
   status(): readonly FileStatus[] {
     const { positions } = this.#options
     const standing = { held: this.#held, isAsking: this.#isAsking }
-    const nothing = { size: 0, offset: 0, confirmedOffset: 0, lagBytes: 0, modifiedAt: 0 }
+    const nothing = {
+      size: 0,
+      offset: 0,
+      confirmedOffset: 0,
+      lagBytes: 0,
+      modifiedAt: 0,
+    }
     return [
       ...[...this.#tracker.files].map((file) => {
         const confirmed = positions.delivered(file.file).offset
@@ -162,7 +185,8 @@ export class FlowFiles implements AsyncDisposable {
     return this.#options.flow.once || file.isRotated || this.#reader.areMultiLine
   }
 
-  async #readOf(file: TrackedFile, limits: RunLimits): Promise<LineRun | undefined> {
+  /** Reads a file that has its turn. One that needs another turn for a long record goes to `passing`. */
+  async #readOf(file: TrackedFile, limits: RunLimits, passing: TrackedFile[]): Promise<LineRun | undefined> {
     // What was truncated or removed meanwhile has its turn no more.
     if (!this.#tracker.isTracked(file) || isRead(file) || this.#tracker.isHeld(file)) return undefined
     const blocker = this.#tracker.blockerOf(file)
@@ -170,31 +194,52 @@ export class FlowFiles implements AsyncDisposable {
       this.#waiting.set(blocker, (this.#waiting.get(blocker) ?? new Set()).add(file))
       return undefined
     }
+    let attempt: Attempt | undefined
     try {
-      const handle = await this.#handles.of(file)
-      if (handle === undefined) {
-        this.#polling.relistSoon()
-        return undefined
-      }
-      file.problem = undefined
-      if (!(await this.#passHeader(file, handle))) return undefined
-      return await this.#readWith(file, handle, limits)
+      attempt = await this.#attempt(file, limits)
     } catch (error) {
       file.problem = this.#problemOf(file, error as Error)
       await this.#handles.close(file)
-      return undefined
     }
+    // Outside of the above: what fails in writing positions is not the file's problem, and ends the call.
+    return attempt && this.#settle(file, attempt, passing)
   }
 
-  async #readWith(file: TrackedFile, handle: OpenedFile, limits: RunLimits): Promise<LineRun | undefined> {
-    const end = await this.#endFor(file, handle)
+  /** What needs the file's bytes; undefined where they are not there, or not enough of them. */
+  async #attempt(file: TrackedFile, limits: RunLimits): Promise<Attempt | undefined> {
+    const handle = await this.#handles.of(file)
+    if (handle === undefined) {
+      this.#polling.relistSoon()
+      return undefined
+    }
+    file.problem = undefined
     const { head } = file
-    const reading = await this.#reader.next(file, handle, end, limits)
-    if (reading === 'more') {
-      this.#ready.add(file)
+    if (file.offset === 0 && this.#options.flow.skipHeaderLines > 0) {
+      const to = await this.#reader.headerEnd(handle)
+      if (to !== undefined) return { reading: 'header', to, ...(await this.#reader.fingerprints(handle, to)) }
+      file.triedSize = file.facts.size
+      return undefined
+    }
+    const end = await this.#endFor(file, handle)
+    return { reading: await this.#reader.next(file, handle, end, limits), end, head }
+  }
+
+  /** What follows from an attempt for the file and for those that wait for it. */
+  async #settle(file: TrackedFile, attempt: Attempt, passing: TrackedFile[]): Promise<LineRun | undefined> {
+    const { positions } = this.#options
+    const { reading } = attempt
+    if (reading === 'header') {
+      const { to, head, tail } = attempt
+      await positions.confirmed({ file: file.file, from: 0, to, tail })
+      file.head = head
+      moveTo(file, to, tail)
+      passTaken(file)
+      if (!isRead(file)) this.#ready.add(file)
+    } else if (reading === 'more') {
+      passing.push(file)
     } else if (reading === 'nothing') {
       file.triedSize = file.facts.size
-      if (end.isWhole) file.flushedSize = file.facts.size
+      if (attempt.end.isWhole) file.flushedSize = file.facts.size
       else if (this.#mayFlush(file)) this.#ready.add(file)
       this.#release(file)
     } else if (reading === 'truncated') {
@@ -207,8 +252,7 @@ export class FlowFiles implements AsyncDisposable {
       this.#release(file)
     } else {
       passTaken(file)
-      if (file.head !== head)
-        this.#options.positions.noted({ known: knownOf(file), offset: 0, tail: NO_BYTES })
+      if (file.head !== attempt.head) positions.noted({ known: knownOf(file), offset: 0, tail: NO_BYTES })
       if (isRead(file)) this.#release(file)
       else this.#ready.add(file)
       return reading
@@ -224,29 +268,20 @@ export class FlowFiles implements AsyncDisposable {
     const isTried = file.triedSize === size || this.#options.flow.once
     if (!isTried || !this.#mayFlush(file)) return { to: size, isWhole: false }
     if (this.#options.flow.once || file.isRotated) return { to: size, isWhole: true }
-    return { to: Math.max(file.offset, await this.#reader.lastStart(handle, size)), isWhole: true }
-  }
-
-  /** Passes the lines at the beginning of a file that are no records. Returns false where they are not complete. */
-  async #passHeader(file: TrackedFile, handle: OpenedFile): Promise<boolean> {
-    if (file.offset > 0 || this.#options.flow.skipHeaderLines === 0) return true
-    const to = await this.#reader.headerEnd(handle)
-    if (to === undefined) {
-      file.triedSize = file.facts.size
-      return false
+    return {
+      to: Math.max(file.offset, await this.#reader.lastStart(handle, size)),
+      isWhole: true,
     }
-    const { head, tail } = await this.#reader.fingerprints(handle, to)
-    await this.#options.positions.confirmed({ file: file.file, from: 0, to, tail })
-    file.head = head
-    moveTo(file, to, tail)
-    passTaken(file)
-    return !isRead(file)
   }
 
   #problemOf(file: TrackedFile, error: Error): FileProblem {
     if (error instanceof PatternTooSlow) {
       const reason = `${error.message} It is after byte ${file.offset}. Simplify the pattern.`
-      return { state: 'pattern', reason, until: this.#options.rim.now() + SLOW_PATTERN_MS }
+      return {
+        state: 'pattern',
+        reason,
+        until: this.#options.rim.now() + SLOW_PATTERN_MS,
+      }
     }
     const { state, reason } = unreadable(file.path, error)
     return { state, reason }

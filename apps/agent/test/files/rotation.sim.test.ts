@@ -14,7 +14,9 @@ for (const rotations of [['rename'], ['copytruncate'], ['rename', 'copytruncate'
         const clock = new TestClock()
         const disk = new MemoryDisk(() => clock.ms++)
         disk.mkdir('/logs')
-        const agent = await new ReadingAgent(disk, clock, { recordBytesMax: 1_000 }).start()
+        const agent = await new ReadingAgent(disk, clock, {
+          recordBytesMax: 1_000,
+        }).start()
         const scene = new RotationScene(disk, LOG, clock, agent)
         for (const step of sequence) await scene.take(step)
         await scene.finish()

@@ -33,12 +33,17 @@ export const SETTINGS: FlowFileSettings = {
   once: false,
 }
 
+/** What is thrown where the agent dies in the middle of something. */
+export class AgentDied extends Error {}
+
 export class ReadingAgent {
   readonly #disk: Disk
   readonly #settings: FlowFileSettings
   readonly clock: Pick<TestClock, 'now' | 'wait'>
   /** What the journal holds, as text. */
   #journal: readonly string[] = []
+  /** After how many writes to the journal the agent dies, and whether the last one is durable then. */
+  dies: { after: number; readonly isDurable: boolean } | undefined
   positions!: FlowPositions
   files!: FlowFiles
 
@@ -58,18 +63,30 @@ export class ReadingAgent {
       timeToLiveDays: 7,
       now: this.clock.now,
       append: (facts) => {
-        for (const fact of facts) applyFact(records, fact)
-        this.#journal = [...this.#journal, ...facts.map((fact) => JSON.stringify(fact))]
-        return Promise.resolve()
+        const isDeath = this.dies !== undefined && this.dies.after-- === 0
+        if (!isDeath || this.dies?.isDurable === true) {
+          for (const fact of facts) applyFact(records, fact)
+          this.#journal = [...this.#journal, ...facts.map((fact) => JSON.stringify(fact))]
+        }
+        return isDeath ? Promise.reject(new AgentDied()) : Promise.resolve()
       },
     })
-    const rim = { disk: this.#disk, now: this.clock.now, wait: this.clock.wait }
-    this.files = await FlowFiles.open({ flow: this.#settings, positions: this.positions, rim })
+    const rim = {
+      disk: this.#disk,
+      now: this.clock.now,
+      wait: this.clock.wait,
+    }
+    this.files = await FlowFiles.open({
+      flow: this.#settings,
+      positions: this.positions,
+      rim,
+    })
     return this
   }
 
   /** Ends without telling anybody, and begins again. */
   async crash(): Promise<void> {
+    this.dies = undefined
     await this.files.close()
     await this.start()
   }

@@ -2,7 +2,7 @@
 // does between its steps is lost with it.
 import fc from 'fast-check'
 import { expect } from 'vitest'
-import { rangeOf, textsOf, type ReadingAgent } from './reading-agent.ts'
+import { AgentDied, rangeOf, textsOf, type ReadingAgent } from './reading-agent.ts'
 
 /** What the writer of the log does to its files. */
 export interface LogStore {
@@ -26,6 +26,8 @@ export type Step =
       readonly bytesMax: number
       readonly recordsMax: number
       readonly end: End
+      /** After how many writes to the journal the agent dies, and whether the last one is durable. */
+      readonly dies?: { readonly after: number; readonly isDurable: boolean } | undefined
     }
 
 /** Where a crash comes in the delivery of the last run, if one comes. */
@@ -52,7 +54,10 @@ export const rotationSteps = (rotations: readonly ('rename' | 'copytruncate')[])
     },
     {
       weight: 1,
-      arbitrary: fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(1, 150, 1_500) }),
+      arbitrary: fc.record({
+        do: fc.constant('wait' as const),
+        ms: fc.constantFrom(1, 150, 1_500),
+      }),
     },
     {
       weight: 5,
@@ -62,6 +67,16 @@ export const rotationSteps = (rotations: readonly ('rename' | 'copytruncate')[])
         bytesMax: fc.constantFrom(1, 20, 2_000),
         recordsMax: fc.integer({ min: 1, max: 5 }),
         end: fc.constantFrom<End>('none', 'none', 'read', 'prepared', 'stored', 'idle'),
+        dies: fc.option(
+          fc.record({
+            after: fc.integer({ min: 0, max: 8 }),
+            isDurable: fc.boolean(),
+          }),
+          {
+            nil: undefined,
+            freq: 2,
+          },
+        ),
       }),
     },
   )
@@ -104,7 +119,13 @@ export class RotationScene {
         this.#shift()
         this.#store.copy(this.#log, `${this.#log}.1`)
         for (let poll = 0; poll < step.pollsBetween; poll++) {
-          await this.#read({ do: 'read', runs: 3, bytesMax: 1_000, recordsMax: 2, end: 'none' })
+          await this.#read({
+            do: 'read',
+            runs: 3,
+            bytesMax: 1_000,
+            recordsMax: 2,
+            end: 'none',
+          })
         }
         this.#store.truncate(this.#log)
         this.#isLineOpen = false
@@ -113,7 +134,7 @@ export class RotationScene {
         this.#clock.ms += step.ms
         return
       case 'read':
-        await this.#read(step)
+        await this.#readOrDie(step)
     }
   }
 
@@ -121,7 +142,13 @@ export class RotationScene {
   async finish(): Promise<void> {
     if (this.#isLineOpen) this.#append('', '\n')
     for (let poll = 0; poll < 60; poll++) {
-      await this.#read({ do: 'read', runs: 1_000, bytesMax: 1_000, recordsMax: 100, end: 'none' })
+      await this.#read({
+        do: 'read',
+        runs: 1_000,
+        bytesMax: 1_000,
+        recordsMax: 100,
+        end: 'none',
+      })
       this.#clock.ms += 500
     }
   }
@@ -148,13 +175,28 @@ export class RotationScene {
     this.#rotated++
   }
 
+  async #readOrDie(step: Step & { readonly do: 'read' }): Promise<void> {
+    this.agent.dies = step.dies && { ...step.dies }
+    try {
+      await this.#read(step)
+    } catch (error) {
+      if (!(error instanceof AgentDied)) throw error
+      await this.#crash()
+    }
+    this.agent.dies = undefined
+  }
+
   async #read({ runs, bytesMax, recordsMax, end }: Step & { readonly do: 'read' }): Promise<void> {
     for (let left = runs; left > 0; left--) {
       const run = await this.agent.next({ bytesMax, recordsMax })
       if (run === undefined) break
       const isLast = left === 1
       if (isLast && end === 'read') return this.#crash()
-      await this.agent.positions.prepared(run, { plan: null, madeAt: 0, seed: '' })
+      await this.agent.positions.prepared(run, {
+        plan: null,
+        madeAt: 0,
+        seed: '',
+      })
       if (isLast && end === 'prepared') return this.#crash()
       this.#deliver(rangeOf(run), textsOf(run))
       if (isLast && end === 'stored') return this.#crash()
@@ -164,7 +206,11 @@ export class RotationScene {
   }
 
   #deliver(
-    range: { readonly file: string; readonly from: number; readonly to: number },
+    range: {
+      readonly file: string
+      readonly from: number
+      readonly to: number
+    },
     lines: string[],
   ): void {
     const key = JSON.stringify([range.file, range.from, range.to])
