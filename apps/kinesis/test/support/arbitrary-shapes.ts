@@ -31,6 +31,49 @@ const samples: Readonly<Record<string, readonly string[]>> = {
   '[\\.\\-_/#A-Za-z0-9]+': ['/logs'],
   '[^:*]*': ['stream'],
   'arn:aws.*:kinesis:.*:\\d{12}:channel/\\S+': ['arn:aws:kinesis:us-east-1:000000000000:channel/a'],
+  // Of Firehose, where the texts decide what is made of a request.
+  'arn:.*:s3:::[\\w\\.\\-]{1,255}': ['arn:aws:s3:::lake', 'arn:aws-cn:s3:::a.b-c'],
+  'arn:.*:kinesis:[a-zA-Z0-9\\-]+:\\d{12}:stream/[a-zA-Z0-9_.-]+': [
+    'arn:aws:kinesis:us-east-1:000000000000:stream/clicks',
+  ],
+  'arn:.*:iam::\\d{12}:role/[a-zA-Z_0-9+=,.@\\-_/]+': ['arn:aws:iam::000000000000:role/a'],
+  'arn:.*:kms:[a-zA-Z0-9\\-]+:\\d{12}:(key|alias)/[a-zA-Z_0-9+=,.@\\-_/]+': [
+    'arn:aws:kms:us-east-1:000000000000:key/1',
+  ],
+  '.*': [
+    '',
+    'a/',
+    'year=!{timestamp:yyyy}/',
+    '!{firehose:error-output-type}/',
+    '!{partitionKeyFromQuery:a}/',
+    '!{a',
+    '!{}',
+  ],
+  '^$|[a-zA-Z/_]+': ['', 'UTC', 'Europe/Berlin', 'Nowhere'],
+  "^$|\\.[0-9a-z!\\-_.*'()]+": ['', '.json.gz'],
+  '^(?!\\s*$).+': [
+    '{a:.a}',
+    '{a',
+    '{b: .b[0], "c d"}',
+    'JQ-1.6',
+    'JSON',
+    'DELIMITED',
+    '\\n',
+    '0.5',
+    '-1',
+    'arn:aws:lambda:us-east-1:000000000000:function:f:1',
+    'arn:aws:lambda:nowhere',
+  ],
+  '^\\S+$': ['a', 'eu-west-1'],
+  '[a-zA-Z0-9-]+': ['destinationId-000000000001', 'x'],
+  '[0-9]+': ['1', '007'],
+  '[\\.\\-_/#A-Za-z0-9]*': ['', '/logs'],
+  '^(?!aws:)[\\p{L}\\p{Z}\\p{N}_.:\\/=+\\-@%]*$': ['team', 'größe'],
+  '^[\\p{L}\\p{Z}\\p{N}_.:\\/=+\\-@%]*$': ['', 'data'],
+  'arn:.*:secretsmanager:[a-zA-Z0-9\\-]+:\\d{12}:secret:[a-zA-Z0-9\\-/_+=.@!]+': [
+    'arn:aws:secretsmanager:us-east-1:000000000000:secret:a',
+  ],
+  'https://.*': ['https://collector.example/in'],
 }
 
 const moments = fc.date({ min: new Date(-1e12), max: new Date(4e12), noInvalidDate: true })
