@@ -2,9 +2,8 @@
 import type { DeliveryDefinition } from 'millrace/protocol'
 import type { FirehoseCall, FirehoseHandlersOf } from './firehose-call.ts'
 import type { FirehoseParts } from './firehose-parts.ts'
-import { givenOf, withGiven, type GivenDelivery, type GivenEncryption } from './given.ts'
+import { givenOf, withGiven, type GivenEncryption } from './given.ts'
 import { invalid } from './model/errors.ts'
-import { givenFrom } from './streams/given-from.ts'
 
 interface EncryptionInput {
   readonly KeyType: 'AWS_OWNED_CMK' | 'CUSTOMER_MANAGED_CMK'
@@ -38,16 +37,20 @@ export function encryptionHandlers(parts: FirehoseParts): FirehoseHandlersOf<Enc
 }
 
 async function encrypt(
-  { deliveries, settings }: FirehoseParts,
+  { deliveries }: FirehoseParts,
   call: FirehoseCall<EncryptionOperation>,
   encryption: GivenEncryption,
 ): Promise<void> {
-  const { region, input } = call
-  await deliveries.change(call, input.DeliveryStreamName, (before): DeliveryDefinition => {
-    const given: GivenDelivery = givenOf(before) ?? givenFrom(before, { region, account: settings.account })
+  await deliveries.change(call, call.input.DeliveryStreamName, (before): DeliveryDefinition => {
+    const given = givenOf(before)
+    if (given === undefined) {
+      throw invalid(
+        'This delivery was made or changed through another door: this API has no place to keep its encryption.',
+      )
+    }
     if (given.type !== 'DirectPut') {
       throw invalid('Encryption is only allowed for delivery streams of the type DirectPut.')
     }
-    return { ...before, ...(givenOf(before) === undefined ? {} : withGiven({ ...given, encryption })) }
+    return withGiven(before, { ...given, encryption })
   })
 }

@@ -32,11 +32,22 @@ export interface GivenDelivery {
 /** The door's name in `asGiven`. */
 const DOOR = 'firehose'
 
-/** What the Firehose API was given for a delivery; undefined for one that was made through another door. */
-export function givenOf({ asGiven }: DeliveryDefinition): GivenDelivery | undefined {
-  return asGiven?.[DOOR] as GivenDelivery | undefined
+/** As it is kept: with the version of the definition that was made of it. */
+interface KeptGiven extends GivenDelivery {
+  readonly version: number
 }
 
-export function withGiven(given: GivenDelivery): Pick<DeliveryDefinition, 'asGiven'> {
-  return { asGiven: { [DOOR]: given } }
+/** What the Firehose API was given for a delivery; undefined for one that was made, or changed since, through another door. */
+export function givenOf({ asGiven, version }: DeliveryDefinition): GivenDelivery | undefined {
+  const kept = asGiven?.[DOOR] as KeptGiven | undefined
+  return kept?.version === version ? kept : undefined
+}
+
+/** The definition with what it was made of. */
+export function withGiven(
+  definition: Omit<DeliveryDefinition, 'asGiven'>,
+  given: GivenDelivery,
+): DeliveryDefinition {
+  const kept: KeptGiven = { ...given, version: definition.version }
+  return { ...definition, asGiven: { [DOOR]: kept } }
 }

@@ -227,6 +227,18 @@ describe('UpdateDestination', () => {
     })
     expect((await world.definition(name))!.version).toBe(1)
   })
+
+  it('is refused for a delivery that was changed through another door, which is shown as it is', async () => {
+    const name = await world.made({ ExtendedS3DestinationConfiguration: { ...lake, Prefix: 'in/' } })
+    const definition = (await world.definition(name))!
+    const changed = { ...definition, version: 2, prefix: 'other/' }
+    await world.endpoint.native.documents('deliveries').put(name, changed)
+    const [destination] = (await world.describe(name)).Destinations!
+    expect(destination!.ExtendedS3DestinationDescription).toMatchObject({ Prefix: 'other/' })
+    const more = { CurrentDeliveryStreamVersionId: '2', ExtendedS3DestinationUpdate: { Prefix: 'in/' } }
+    await expect(update(name, more)).rejects.toMatchObject({ name: 'InvalidArgumentException' })
+    expect(await world.definition(name)).toMatchObject({ version: 2, prefix: 'other/' })
+  })
 })
 
 describe('ListDeliveryStreams', () => {
@@ -307,6 +319,23 @@ describe('encryption', () => {
     expect(await shown()).toEqual({ Status: 'ENABLED', KeyType: 'CUSTOMER_MANAGED_CMK', KeyARN })
     await world.client.send(new StopDeliveryStreamEncryptionCommand({ DeliveryStreamName: name }))
     expect(await shown()).toEqual({ Status: 'DISABLED' })
+  })
+
+  it('is refused where it could not be shown', async () => {
+    const start = (name: string) =>
+      world.client.send(new StartDeliveryStreamEncryptionCommand({ DeliveryStreamName: name }))
+    const stream = freshName()
+    await world.endpoint.native.createStream(stream)
+    const KinesisStreamARN = `arn:aws:kinesis:us-east-1:${ACCOUNT}:stream/${stream}`
+    const reading = await world.made({
+      DeliveryStreamType: 'KinesisStreamAsSource',
+      KinesisStreamSourceConfiguration: { KinesisStreamARN, RoleARN: ROLE },
+    })
+    await expect(start(reading)).rejects.toMatchObject({ name: 'InvalidArgumentException' })
+    const name = await world.made()
+    const { asGiven: _, ...definition } = (await world.definition(name))!
+    await world.endpoint.native.documents('deliveries').put(name, definition)
+    await expect(start(name)).rejects.toMatchObject({ name: 'InvalidArgumentException' })
   })
 })
 

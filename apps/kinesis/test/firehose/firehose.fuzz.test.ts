@@ -51,11 +51,8 @@ describe('decodeFirehose', () => {
 function isTaken(destination: GivenDestination): boolean {
   try {
     const parts = translateDestination(destination, { buckets: undefined, isStreamSourced: false })
-    const description = describeDelivery({
-      ...place,
-      name: 'lake',
-      verdict: undefined,
-      definition: {
+    const definition = withGiven(
+      {
         ...parts,
         createdAt: 0,
         updatedAt: 0,
@@ -63,9 +60,10 @@ function isTaken(destination: GivenDestination): boolean {
         state: 'active',
         source: { stream: 'lake.delivery', from: 'TRIM_HORIZON', isOwn: true },
         tags: {},
-        ...withGiven({ type: 'DirectPut', destination }),
       },
-    })
+      { type: 'DirectPut', destination },
+    )
+    const description = describeDelivery({ ...place, name: 'lake', verdict: undefined, definition })
     const write = jsonWriterOf(firehoseOperations.DescribeDeliveryStream.output)
     JSON.parse(Buffer.from(write({ DeliveryStreamDescription: description })).toString())
     return true

@@ -38,7 +38,7 @@ export async function createDeliveryStream(
   const isStreamSourced = given.type === 'KinesisStreamAsSource'
   const translated = translateDestination(given.destination, { buckets: settings.buckets, isStreamSourced })
   const createdAt = now()
-  const definition: DeliveryDefinition = {
+  const plain: DeliveryDefinition = {
     ...translated,
     createdAt,
     updatedAt: createdAt,
@@ -48,8 +48,8 @@ export async function createDeliveryStream(
       ? await streamSource(parts, call, createdAt)
       : { stream: ownStreamOf(name), from: 'TRIM_HORIZON', isOwn: true },
     tags: Object.fromEntries((input.Tags ?? []).map(({ Key, Value }) => [Key, Value ?? ''])),
-    ...withGiven(given),
   }
+  const definition = withGiven(plain, given)
   if (definition.source.isOwn) await makeOwnStream(parts, call, definition)
   else await deliveries.make(call, name, definition)
   return { DeliveryStreamARN: deliveryStreamArn({ region, account: settings.account, name }) }

@@ -2,13 +2,7 @@
 import type { DeliveryDefinition } from 'millrace/protocol'
 import type { FirehoseCall } from '../firehose-call.ts'
 import type { FirehoseParts } from '../firehose-parts.ts'
-import {
-  givenOf,
-  withGiven,
-  type GivenDelivery,
-  type GivenDestination,
-  type S3Configuration,
-} from '../given.ts'
+import { givenOf, withGiven, type GivenDestination, type S3Configuration } from '../given.ts'
 import { FirehoseError, invalid } from '../model/errors.ts'
 import type { FirehoseInput, FirehoseOutput } from '../model/operations.ts'
 import { DESTINATION_ID } from '../names.ts'
@@ -29,21 +23,19 @@ export async function updateDestination(
     if (input.DestinationId !== DESTINATION_ID) throw invalid(`Destination ${input.DestinationId} not found.`)
     const given = givenOf(before)
     if (given === undefined) {
-      throw invalid('This delivery was not made through this API: change it by `millrace delivery update`.')
+      throw invalid(
+        'This delivery was made or changed through another door: change it there, by `millrace delivery update`.',
+      )
     }
     const destination = updatedDestination(given.destination, input)
     // Left away by the translation, these are no longer part of the definition.
     const { extension: _e, partitioning: _p, transform: _t, deaggregation: _d, backup: _b, ...kept } = before
-    return {
-      ...kept,
-      ...translateDestination(destination, {
-        buckets: settings.buckets,
-        isStreamSourced: given.type === 'KinesisStreamAsSource',
-      }),
-      version: before.version + 1,
-      updatedAt: now(),
-      ...withGiven({ ...given, destination } satisfies GivenDelivery),
-    }
+    const parts = translateDestination(destination, {
+      buckets: settings.buckets,
+      isStreamSourced: given.type === 'KinesisStreamAsSource',
+    })
+    const after = { ...kept, ...parts, version: before.version + 1, updatedAt: now() }
+    return withGiven(after, { ...given, destination })
   })
   return {}
 }
