@@ -28,12 +28,14 @@ export interface BatchContext<T = Uint8Array> {
   readonly millisBehindLatest: number | undefined
   /**
    * With `checkpoint: 'manual'`: true in the last call for the shard, which has no records. The shard has ended, or goes to
-   * another member: checkpoint what is processed.
+   * another member: finish and checkpoint what is held. The lease is renewed until the call has returned, and nobody else
+   * gets the shard before.
    */
   readonly isLast: boolean
   /**
-   * Checkpoints the records up to and including this one, or all records of the call if none is given. Fulfils when the
-   * checkpoint is stored (with `concurrency`, it ends at the first record that is not processed). Rejects with `leaseLost` if
+   * Checkpoints the records up to and including this one, or all records of the call if none is given. It may be called long after
+   * the call has returned, from other code, while later calls run, and for records of earlier calls under the same lease; a
+   * checkpoint never goes back. Fulfils when it is stored (with `concurrency`, it ends at the first record that is not processed). Rejects with `leaseLost` if
    * the member no longer has the shard, and with `invalidCheckpoint` for a record of another shard or behind the call's.
    */
   checkpoint(record?: Pick<StreamRecord<T>, 'shardId' | 'sequenceNumber'>): Promise<void>

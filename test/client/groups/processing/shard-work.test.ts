@@ -1,7 +1,10 @@
 // The work on a shard: what is checkpointed when, lanes of keys, positions that the application keeps, and the last call.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { BatchContext, StreamRecord } from '../../../../client/index.ts'
+import { deferred } from '../../../../client/waiting.ts'
+import { rejectionOf } from '../../../support/rejection.ts'
 import { batchOf, fill } from '../../support/fill.ts'
-import { driven, fakeTime, pass } from '../../support/drive.ts'
+import { driven, fakeTime, pass, turns } from '../../support/drive.ts'
 import { GroupTest, typesOf, valueOf } from '../support/members.ts'
 
 let restoreTime: () => void
@@ -105,6 +108,86 @@ describe('the work on a shard', () => {
       await driven(group.stop())
       expect(last).toEqual([false, false, true])
       expect(test.position(0)).toBe(4)
+    })
+  })
+
+  it("with 'manual', a checkpoint may come long after its call, from elsewhere, while later calls run", async () => {
+    await withGroup(1, async (test) => {
+      fill(test.broker, 0, [3])
+      const given: { context: BatchContext; records: readonly StreamRecord[] }[] = []
+      const options = { checkpoint: 'manual', batchRecordsMax: 2, leaseMs: 1000 } as const
+      const { group, handled } = await test.join(options, (records, context) => {
+        if (records.length > 0) given.push({ context, records })
+      })
+      await test.until(() => handled.length === 3)
+      // Longer than leases last without a renewal.
+      await pass(5000, 10)
+      fill(test.broker, 0, [2])
+      await test.until(() => handled.length === 5)
+      expect(test.position(0)).toBeUndefined()
+      // Below the first record of the call, by the newest context; then by the oldest one, which is behind.
+      await driven(given.at(-1)!.context.checkpoint(given[0]!.records[1]))
+      expect(test.position(0)).toBe(2)
+      await driven(given[0]!.context.checkpoint(given[0]!.records[0]))
+      expect(test.position(0)).toBe(2)
+      await driven(given.at(-1)!.context.checkpoint())
+      expect(test.position(0)).toBe(5)
+      await driven(group.stop())
+      expect(
+        await rejectionOf(driven(given[0]!.context.checkpoint(given.at(-1)!.records[0]))),
+      ).toMatchObject({
+        code: 'invalidCheckpoint',
+      })
+    })
+  })
+
+  it("with 'manual', checkpoints in any order do no harm, also of one that is under way", async () => {
+    await withGroup(1, async (test) => {
+      fill(test.broker, 0, [3])
+      let given: { context: BatchContext; records: readonly StreamRecord[] } | undefined
+      const { group, handled, events } = await test.join({ checkpoint: 'manual' }, (records, context) => {
+        if (records.length > 0) given = { context, records }
+      })
+      await test.until(() => handled.length === 3)
+      const { context, records } = given!
+      const saved: Promise<void>[] = []
+      for (const at of [2, 0, 1, 2, 0]) {
+        saved.push(context.checkpoint(records[at]))
+        // So that each is in a request of its own, while the one before is answered.
+        await turns(1)
+      }
+      await driven(Promise.all(saved))
+      expect(test.position(0)).toBe(3)
+      expect(typesOf(events)).not.toContain('lost')
+      await driven(group.stop())
+    })
+  })
+
+  it("with 'manual', the last call has all the time that it needs: its lease is renewed, and the next member waits", async () => {
+    await withGroup(1, async (test) => {
+      fill(test.broker, 0, [3])
+      const options = { checkpoint: 'manual', leaseMs: 1000 } as const
+      const held: StreamRecord[] = []
+      const flush = deferred<void>()
+      let signal: AbortSignal | undefined
+      const first = await test.join(options, async (records, context) => {
+        held.push(...records)
+        if (!context.isLast) return
+        signal = context.signal
+        // Many times as long as the lease.
+        await flush.promise
+        for (const record of held) await context.checkpoint(record)
+      })
+      await test.until(() => held.length === 3)
+      const stopping = first.group.stop()
+      const second = await test.join({ checkpoint: 'manual' })
+      await pass(20_000, 20)
+      expect([test.position(0), second.handled.length, signal?.aborted]).toEqual([undefined, 0, false])
+      flush.resolve()
+      await driven(stopping)
+      expect(test.position(0)).toBe(3)
+      fill(test.broker, 0, [1])
+      await test.until(() => second.handled.length === 1)
     })
   })
 
