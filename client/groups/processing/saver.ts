@@ -41,6 +41,7 @@ export class CheckpointSaver {
   /** Notes a checkpoint, which is stored soon. `isEnd` says that the shard is processed to its end. */
   note(shard: LeasedShard, next: number, isEnd = false): void {
     if (shard.isLost || (!isEnd && shard.stored !== undefined && next <= shard.stored)) return
+    if (!isEnd && next <= (this.#sending.get(shard)?.next ?? -1)) return
     const wanted = this.#wanted.get(shard)
     if (wanted === undefined) this.#wanted.set(shard, { next, isEnd, waiters: [] })
     else {
@@ -55,6 +56,12 @@ export class CheckpointSaver {
     if (shard.isLost) throw leaseLost(shard)
     if (!isEnd && shard.stored !== undefined && next <= shard.stored) return
     const stored = deferred<void>()
+    const sending = this.#sending.get(shard)
+    // It is stored with what is under way, and the broker would refuse it after that: checkpoints move forward.
+    if (!isEnd && sending !== undefined && next <= sending.next) {
+      sending.waiters.push({ next, stored })
+      return stored.promise
+    }
     const wanted = this.#wanted.get(shard)
     if (wanted === undefined) this.#wanted.set(shard, { next, isEnd, waiters: [{ next, stored }] })
     else {
