@@ -20,15 +20,14 @@ export class BrokerClock {
     if (known === undefined || this.#monotonic() - known.at >= preparedLimits.clockAgeMs)
       return this.ask(signal)
     // Plans keep whole numbers.
-    return Math.floor(known.time + (this.#monotonic() - known.at))
+    return known.time + Math.floor(this.#monotonic() - known.at)
   }
 
   /** The time, as the broker says now. */
   async ask(signal: AbortSignal): Promise<number> {
-    const at = this.#monotonic()
     const time = await this.#ask(signal)
-    // As of when it was asked: not later than it is.
-    this.#known = { time, at }
+    // As of when the answer came: never later than it is.
+    this.#known = { time, at: this.#monotonic() }
     return time
   }
 }

@@ -1,12 +1,24 @@
-// The broker's time as a prepared writer knows it between two answers.
+// Promises of the broker's clock as a client knows it: whole milliseconds, few requests, and never later than it is.
 import { expect, it } from 'vitest'
 import { BrokerClock } from '../../../client/prepared/broker-clock.ts'
+import { preparedLimits } from '../../../client/prepared/options.ts'
 
-it('the broker’s time is a whole number, as plans need it, although the monotonic clock has fractions', async () => {
-  let monotonic = 10.25
-  const clock = new BrokerClock(() => Promise.resolve(1_767_225_600_000), { monotonic: () => monotonic })
+it("goes on by the client's clock in whole milliseconds, and is asked for again when that is long ago", async () => {
+  let now = 0.75
+  let asked = 0
+  const ask = () => {
+    asked++
+    // The answer takes a while.
+    now += 40.5
+    return Promise.resolve(5_000_000)
+  }
+  const clock = new BrokerClock(ask, { monotonic: () => now })
   const { signal } = new AbortController()
-  expect(await clock.time(signal)).toBe(1_767_225_600_000)
-  monotonic += 5.5
-  expect(await clock.time(signal)).toBe(1_767_225_600_005)
+  expect(await clock.time(signal)).toBe(5_000_000)
+  now += 10.2
+  // From when the answer came: the broker may have looked at its clock long before.
+  expect([await clock.time(signal), asked]).toEqual([5_000_010, 1])
+  now += preparedLimits.clockAgeMs
+  expect([await clock.time(signal), asked]).toEqual([5_000_000, 2])
+  expect([await clock.ask(signal), asked]).toEqual([5_000_000, 3])
 })

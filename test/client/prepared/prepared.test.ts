@@ -3,8 +3,9 @@
 // The broker is a model that keeps the documented rules. The program is one that keeps what a real one would have on its disk.
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { connect, type AppendPlan, type Client, type PreparedWriter } from '../../../client/index.ts'
+import { connect } from '../../../client/index.ts'
 import { compareHashKeys, mergeRanges, openWithoutKeys } from '../../../protocol/index.ts'
+import { Journal, PreparedProgram } from '../../support/prepared-program.ts'
 import { driven, fakeTime, pass, turns } from '../support/drive.ts'
 import type { Disturbance } from '../support/disturbance.ts'
 import { FakeBroker } from '../support/fake-broker.ts'
@@ -75,75 +76,6 @@ const schedules = fc.record({
 })
 type Schedule = typeof schedules extends fc.Arbitrary<infer S> ? S : never
 
-class Killed extends Error {}
-
-/** What the program has on its disk. */
-interface Journal {
-  /** Chunks that were begun and not finished, in the order in which they were begun. */
-  readonly begun: Map<number, AppendPlan>
-  next: number
-  keeps: number
-}
-
-class Program {
-  readonly #journal: Journal
-  readonly #client: Client
-  readonly #writer: PreparedWriter
-  readonly #recordsOf: (chunk: number) => { partitionKey: string; data: string }[]
-  isKilled = false
-  /** Called at each step at which it may be killed. */
-  onStep: (step: 'keep' | 'kept') => void = () => {}
-
-  constructor(parts: {
-    journal: Journal
-    client: Client
-    writer: PreparedWriter
-    recordsOf: (chunk: number) => { partitionKey: string; data: string }[]
-  }) {
-    this.#journal = parts.journal
-    this.#client = parts.client
-    this.#writer = parts.writer
-    this.#recordsOf = parts.recordsOf
-  }
-
-  kill(): void {
-    if (this.isKilled) return
-    this.isKilled = true
-    void this.#client.close({ signal: AbortSignal.abort(new Killed()) }).catch(() => {})
-  }
-
-  async run(chunkCount: number): Promise<void> {
-    const journal = this.#journal
-    for (const [chunk, plan] of journal.begun) {
-      await this.#writer.resume(plan, this.#recordsOf(chunk), { keep: (newer) => this.#keep(chunk, newer) })
-      if (this.isKilled) return
-      journal.begun.delete(chunk)
-    }
-    const appends: Promise<void>[] = []
-    for (let chunk = journal.next; chunk < chunkCount; chunk++) {
-      const append = this.#writer.append(this.#recordsOf(chunk), { keep: (plan) => this.#keep(chunk, plan) })
-      appends.push(append.then(() => void (this.isKilled || journal.begun.delete(chunk))))
-      // Some at once, some after the one before.
-      if (chunk % 3 === 2) await Promise.all(appends)
-    }
-    await Promise.all(appends)
-  }
-
-  async #keep(chunk: number, plan: AppendPlan): Promise<void> {
-    const journal = this.#journal
-    journal.keeps++
-    this.onStep('keep')
-    await turns(1)
-    if (this.isKilled) throw new Killed()
-    // As it comes back from a disk.
-    journal.begun.set(chunk, JSON.parse(JSON.stringify(plan)) as AppendPlan)
-    if (chunk >= journal.next) journal.next = chunk + 1
-    this.onStep('kept')
-    await turns(1)
-    if (this.isKilled) throw new Killed()
-  }
-}
-
 async function run(schedule: Schedule) {
   const broker = new FakeBroker({ shards: schedule.shards, hosts: schedule.hosts })
   broker.usesClock = true
@@ -152,7 +84,7 @@ async function run(schedule: Schedule) {
       partitionKey: KEYS[key]!,
       data: `${KEYS[key]} ${chunk}/${at}`,
     }))
-  const journal: Journal = { begun: new Map(), next: 0, keeps: 0 }
+  const journal = new Journal()
   const reshard = (kind: 'split' | 'merge') => {
     const open = broker.openShards.toSorted(byRange)
     const at = journal.keeps % open.length
@@ -169,11 +101,19 @@ async function run(schedule: Schedule) {
       }),
     )
     const writer = await driven(client.preparedWriter('clicks', { batchBytes: schedule.batchBytes }))
-    const program = new Program({ journal, client, writer, recordsOf })
     let left = life?.after ?? 0
     const step = (name: 'keep' | 'kept' | 'append') => {
       if (life?.killedAt === name && left-- === 0) program.kill()
     }
+    const program: PreparedProgram = new PreparedProgram({
+      journal,
+      client,
+      writer,
+      recordsOf,
+      callsMax: 3,
+      flush: () => turns(1),
+      onStep: step,
+    })
     const disturbances = (life?.troubles ?? []).values()
     broker.disturb = ({ operation }) => {
       if (operation !== 'append') return 'none'
@@ -183,11 +123,12 @@ async function run(schedule: Schedule) {
       if (reshards !== undefined) setImmediate(() => reshard(reshards))
       return trouble?.disturbance ?? 'none'
     }
-    program.onStep = step
     await driven(
-      program.run(schedule.chunks.length).catch((error: unknown) => {
-        if (!program.isKilled) throw error
-      }),
+      program
+        .run((chunk) => chunk < schedule.chunks.length)
+        .catch((error: unknown) => {
+          if (!program.isKilled) throw error
+        }),
       { limitMs: 60_000 },
     )
     await driven(client.close({ signal: AbortSignal.abort() }).catch(() => {}))
