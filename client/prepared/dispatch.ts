@@ -103,9 +103,9 @@ export class Dispatch {
     this.#settle(call)
   }
 
-  /** Forgets what is left of a call that was given up. */
+  /** Forgets a call that is over. */
   drop(call: PreparedCall): void {
-    for (const queue of this.#queues.values()) queue.drop((part) => part.call === call)
+    for (const queue of this.#queues.values()) queue.drop(call)
   }
 
   #queueOf(shardIndex: number): ShardQueue {

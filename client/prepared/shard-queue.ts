@@ -2,6 +2,7 @@
 // under way at a time; it carries batches of the first parts, no more of them than the broker remembers.
 import { limits } from '../../protocol/limits.ts'
 import type { LaneIdentity } from '../producer/lanes/identity.ts'
+import type { PreparedCall } from './call.ts'
 import type { Part, PreparedBatch } from './part.ts'
 import { preparedLimits } from './options.ts'
 
@@ -68,12 +69,12 @@ export class ShardQueue {
     this.parts.push(part)
   }
 
-  /** Takes parts out that their calls gave up. The numbers that they leave out are never used. */
-  drop(isGivenUp: (part: Part) => boolean): void {
-    const left = this.parts.filter((part) => !isGivenUp(part))
-    if (left.length === this.parts.length) return
-    this.parts = left
-    this.renew()
+  /** Takes the parts of a call out that is over. If it was given up, the numbers that it leaves out are never used. */
+  drop(call: PreparedCall): void {
+    const dropped = this.parts.filter((part) => part.call === call)
+    if (dropped.length === 0) return
+    this.parts = this.parts.filter((part) => part.call !== call)
+    if (dropped.some((part) => !part.isSettled)) this.renew()
     this.wake()
   }
 
