@@ -302,8 +302,13 @@ export class Dispatch {
       return
     }
     call.left = []
+    this.#placeOrFail(call, left)
+  }
+
+  /** Records that were changed since the call may be none any more. */
+  #placeOrFail(call: PreparedCall, indexes: readonly number[]): void {
     try {
-      this.place(call, left)
+      this.place(call, indexes)
     } catch (error) {
       call.fail(error)
     }
@@ -371,10 +376,8 @@ export class Dispatch {
     }
     this.#routing = this.#fresh
     for (const [call, indexes] of [...moving].sort(([a], [b]) => a.number - b.number)) {
-      this.place(
-        call,
-        indexes.sort((a, b) => a - b),
-      )
+      const inOrder = indexes.sort((a, b) => a - b)
+      this.#placeOrFail(call, inOrder)
     }
   }
 }

@@ -1,5 +1,6 @@
 // When and where the batches of parts may have been stored, and the look into a shard for those that may be. Runs in the client.
 // All times are those of the broker.
+import { MillraceError } from '../../protocol/millrace-error.ts'
 import { shardIdOf } from '../../protocol/shards/shard-id.ts'
 import type { ConnectionPool } from '../connecting/pool.ts'
 import type { Routing, RoutingCache } from '../connecting/routing.ts'
@@ -90,8 +91,9 @@ export class PartLookups {
       queue.from = Math.max(queue.from, place?.tail ?? 0)
       queue.isPlaced = true
     } catch (error) {
-      // Who may not read can write all the same.
       if (closing.aborted) throw error
+      // Who may not read can write all the same, and is not asked for each append.
+      queue.isPlaced = MillraceError.is(error) && error.retry === 'never'
     }
   }
 }

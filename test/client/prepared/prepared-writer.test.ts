@@ -1,114 +1,29 @@
-// Promises of a prepared writer, one by one: what is kept and when, what a resumed append stores, what ends it, and what is looked for in
-// a shard. The schedules of trouble are in prepared.test.ts.
-import { createSecretKey } from 'node:crypto'
+// Promises of a prepared writer, one by one: what is kept and when, what a resumed append stores, and what ends it. The schedules of
+// trouble are in prepared.test.ts.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import {
-  connect,
-  type AppendPlan,
-  type Client,
-  type ConnectOptions,
-  type LogEntry,
-  type PreparedWriter,
-  type PreparedWriterOptions,
-  type RecordInput,
-} from '../../../client/index.ts'
-import { isEncryptedAt, limits, openBatch, openWithoutKeys, producerIdAt } from '../../../protocol/index.ts'
+import type { AppendPlan, RecordInput } from '../../../client/index.ts'
+import { isEncryptedAt, limits, producerIdAt } from '../../../protocol/index.ts'
 import { deferred } from '../../../client/waiting.ts'
 import { outcomeOf } from '../../support/rejection.ts'
 import { driven, fakeTime, pass, turns } from '../support/drive.ts'
-import { FakeBroker } from '../support/fake-broker.ts'
+import {
+  MINUTE_MS,
+  cutOff,
+  keeping,
+  recordsOf,
+  stored,
+  unkept,
+  valuesOf,
+  withWriter,
+  secret,
+  type SceneOptions,
+} from './support/scene.ts'
 
 let restoreTime: () => void
 beforeEach(() => {
   restoreTime = fakeTime()
 })
 afterEach(() => restoreTime())
-
-const MINUTE_MS = 60_000
-const secret = createSecretKey(Buffer.alloc(32, 1))
-
-function open(batch: Uint8Array): Uint8Array {
-  return isEncryptedAt(batch, 0) ? openBatch(batch, secret, 'clicks') : openWithoutKeys(batch)
-}
-
-interface Scene {
-  readonly broker: FakeBroker
-  readonly client: Client
-  readonly writer: PreparedWriter
-  readonly logs: LogEntry[]
-  /** Makes another client with a writer, as a program does that begins again. */
-  again(): Promise<PreparedWriter>
-}
-
-interface SceneOptions extends PreparedWriterOptions {
-  readonly shards?: number
-  readonly connect?: ConnectOptions
-}
-
-async function withWriter(options: SceneOptions, use: (scene: Scene) => Promise<void>): Promise<void> {
-  const { shards = 1, connect: more = {}, ...writerOptions } = options
-  const broker = new FakeBroker({ shards })
-  broker.usesClock = true
-  const logs: LogEntry[] = []
-  const clients: Client[] = []
-  const begin = async () => {
-    const client = await driven(
-      connect('millrace://fake', {
-        dial: broker.dial,
-        requestTimeoutMs: 50,
-        retry: { backoffMinMs: 1, backoffMaxMs: 20 },
-        log: (entry) => logs.push(entry),
-        ...more,
-      }),
-    )
-    clients.push(client)
-    return { client, writer: await driven(client.preparedWriter('clicks', writerOptions)) }
-  }
-  const { client, writer } = await begin()
-  await use({ broker, client, writer, logs, again: async () => (await begin()).writer })
-  for (const each of clients) await driven(each.close())
-}
-
-const recordsOf = (name: string, count: number): RecordInput[] =>
-  Array.from({ length: count }, (_, i) => ({ partitionKey: 'ada', data: `${name}${i}` }))
-
-const valuesOf = (records: readonly RecordInput[]) => records.map(({ data }) => data)
-
-function stored(broker: FakeBroker): string[] {
-  return broker.shards.flatMap(({ index }) =>
-    broker.recordsOf(index, open).map(({ data }) => new TextDecoder().decode(data)),
-  )
-}
-
-/** For calls whose plans do not matter. */
-const unkept = { keep: () => Promise.resolve() }
-
-/** Keeps plans as JSON, the last one behind. */
-function keeping(plans: AppendPlan[] = []) {
-  const keep = (plan: AppendPlan): Promise<void> => {
-    plans.push(JSON.parse(JSON.stringify(plan)) as AppendPlan)
-    return Promise.resolve()
-  }
-  return { plans, keep }
-}
-
-/** Begins an append of which nothing is answered, and gives its plan. */
-async function cutOff(
-  scene: Scene,
-  records: readonly RecordInput[],
-  how: 'lostBefore' | 'lostAfter',
-): Promise<AppendPlan> {
-  const { plans, keep } = keeping()
-  const stop = new AbortController()
-  scene.broker.disturb = ({ operation }) => {
-    if (operation !== 'append') return 'none'
-    stop.abort()
-    return how
-  }
-  expect(await outcomeOf(driven(scene.writer.append(records, { keep, signal: stop.signal })))).toBe('aborted')
-  scene.broker.disturb = () => 'none'
-  return plans.at(-1)!
-}
 
 describe('append', () => {
   it('keeps the plan before anything is sent, and once where nothing comes between', () =>
@@ -330,81 +245,4 @@ describe('resume', () => {
       )
     }),
   )
-})
-
-describe('a shard is looked at', () => {
-  it.each(['lostBefore', 'lostAfter'] as const)(
-    'for records of a producer that the broker has forgotten (%s)',
-    (how) =>
-      withWriter({}, async (scene) => {
-        const { broker, writer } = scene
-        await driven(writer.append(recordsOf('a', 2), unkept))
-        const plan = await cutOff(scene, recordsOf('b', 2), how)
-        // Earlier than it may: the number that follows tells.
-        broker.shards[0]!.forgetProducers()
-        const { plans, keep } = keeping()
-        await driven((await scene.again()).resume(plan, recordsOf('b', 2), { keep }))
-        expect(stored(broker)).toEqual(['a0', 'a1', 'b0', 'b1'])
-        // What was lost goes under another producer, which had to be kept first.
-        const { secret: before } = plan.parts[0]!
-        const unsettled =
-          plans.at(-1)?.parts.filter(({ batches, stored: count }) => count < batches.length) ?? []
-        expect(unsettled.map((part) => part.secret === before)).toEqual(how === 'lostBefore' ? [false] : [])
-      }),
-  )
-
-  it('where the shard stood at the plan, and no further than its records can be', () =>
-    withWriter({}, async (scene) => {
-      const { broker, writer } = scene
-      const other = await driven(scene.client.producer('clicks'))
-      const storeOthers = async (count: number) => {
-        for (let i = 0; i < count; i++) {
-          await driven(other.send({ partitionKey: 'x', data: Buffer.alloc(1_000_000) }))
-          await pass(MINUTE_MS, 10_000)
-        }
-      }
-      await storeOthers(20)
-      const plan = await cutOff(scene, recordsOf('b', 2), 'lostAfter')
-      const from = plan.parts[0]!.from
-      await storeOthers(40)
-      broker.shards[0]!.forgetProducers()
-      broker.received.length = 0
-      const fetched: number[] = []
-      broker.disturb = (message) => {
-        if (message.operation === 'fetch')
-          for (const { sequenceNumber } of message.request.shards) fetched.push(sequenceNumber)
-        return 'none'
-      }
-      await driven((await scene.again()).resume(plan, recordsOf('c', 2), unkept))
-      expect(from).toBe(20)
-      expect(fetched).toEqual([20])
-      broker.disturb = () => 'none'
-      expect(stored(broker).filter((value) => value.length < 10)).toEqual(['b0', 'b1'])
-      // What was not stored: some minutes behind the plan are read, not all that came since.
-      const lost = await cutOff({ ...scene, writer }, recordsOf('d', 2), 'lostBefore')
-      await storeOthers(40)
-      broker.disturb = (message) => {
-        if (message.operation === 'fetch')
-          for (const { sequenceNumber } of message.request.shards) fetched.push(sequenceNumber)
-        return 'none'
-      }
-      await driven((await scene.again()).resume(lost, recordsOf('d', 2), unkept))
-      const tail = broker.shards[0]!.tail
-      expect(Math.max(...fetched)).toBeLessThan(tail - 20)
-      expect(stored(broker).filter((value) => value.length < 10)).toEqual(['b0', 'b1', 'd0', 'd1'])
-    }))
-
-  it('and what of it has expired is stored again, with a warning', () =>
-    withWriter({}, async (scene) => {
-      const { broker } = scene
-      const plan = await cutOff(scene, recordsOf('a', 2), 'lostAfter')
-      await pass(20 * MINUTE_MS, MINUTE_MS)
-      broker.shards[0]!.forgetProducers()
-      broker.shards[0]!.trim(2)
-      await driven((await scene.again()).resume(plan, recordsOf('a', 2), unkept))
-      expect(stored(broker)).toEqual(['a0', 'a1'])
-      expect(
-        scene.logs.filter(({ level, message }) => level === 'warn' && message.includes('expired')),
-      ).toHaveLength(1)
-    }))
 })

@@ -133,11 +133,11 @@ describe('the work on a shard', () => {
       await driven(given.at(-1)!.context.checkpoint())
       expect(test.position(0)).toBe(5)
       await driven(group.stop())
-      expect(
-        await rejectionOf(driven(given[0]!.context.checkpoint(given.at(-1)!.records[0]))),
-      ).toMatchObject({
-        code: 'invalidCheckpoint',
-      })
+      expect(await rejectionOf(driven(given[0]!.context.checkpoint(given.at(-1)!.records[0])))).toMatchObject(
+        {
+          code: 'invalidCheckpoint',
+        },
+      )
     })
   })
 

@@ -1,7 +1,7 @@
 // A program that copies chunks of records into a stream by prepared appends, and keeps what a real one would have on its disk. Runs in
 // the test's process. It can be killed at any moment: from then on nothing of what it does counts, and the next one begins from
 // what was kept.
-import type { AppendPlan, Client, PreparedWriter, RecordInput } from '../../client/index.ts'
+import type { AppendPlan, Client, PreparedWriter, RecordInput } from '../../../../client/index.ts'
 
 /** What is on the program's disk. */
 export class Journal {
