@@ -82,6 +82,40 @@ describe('append', () => {
       expect(stored(broker)).toEqual(['a0', 'a1', 'c0', 'c1'])
     }))
 
+  it('keeps the order of calls behind one that was ended while it was sent', () =>
+    withWriter({}, async ({ broker, writer }) => {
+      let isFirst = true
+      broker.disturb = ({ operation }) => {
+        if (operation !== 'append' || !isFirst) return 'none'
+        isFirst = false
+        return 'hangs'
+      }
+      const stop = new AbortController()
+      const ended = outcomeOf(writer.append(recordsOf('a', 1), { ...unkept, signal: stop.signal }))
+      await turns()
+      const behind = writer.append(recordsOf('b', 1), unkept)
+      await turns()
+      stop.abort()
+      // Under another producer than those before, whose numbers have a gap now.
+      const last = writer.append(recordsOf('c', 1), unkept)
+      expect(await ended).toBe('aborted')
+      await driven(Promise.all([behind, last]))
+      expect(stored(broker)).toEqual(['b0', 'c0'])
+    }))
+
+  it('does not wait for the caller of a call that was ended', () =>
+    withWriter({}, async ({ broker, writer }) => {
+      const stop = new AbortController()
+      const keep = () => new Promise<void>(() => {})
+      const ended = outcomeOf(writer.append(recordsOf('a', 1), { keep, signal: stop.signal }))
+      const behind = writer.append(recordsOf('b', 1), unkept)
+      await turns()
+      stop.abort()
+      expect(await ended).toBe('aborted')
+      await driven(behind, { limitMs: 10_000 })
+      expect(stored(broker)).toEqual(['b0'])
+    }))
+
   it('goes on under the same producer, one a shard, call after call', () =>
     withWriter({}, async ({ broker, writer }) => {
       for (let i = 0; i < 20; i++) await driven(writer.append(recordsOf(`a${i} `, 3), unkept))
