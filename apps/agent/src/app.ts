@@ -15,9 +15,9 @@ export const serveApp: ServeApp = async ({ broker, tls, options }, tell) => {
   const { config: file, stateDir, host, port } = agentOptionsIn(options)
   const log: AgentLog = (level, message) => tell({ type: 'log', level, message })
   const config = await loadAgentConfig(file, { stateDir })
-  const client = await openClient(broker, config, log)
+  const { client, troubles } = await openClient(broker, config, { log, now: worldRim.now })
   try {
-    const agent = await Agent.start({ config, client, rim: worldRim, log, isOnce: false })
+    const agent = await Agent.start({ config, client, troubles, rim: worldRim, log, isOnce: false })
     const close = async (): Promise<void> => {
       await agent.close()
       await client?.close()

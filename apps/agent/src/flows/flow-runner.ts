@@ -7,6 +7,7 @@ import { FlowFiles } from '../files/flow-files.ts'
 import type { Disk } from '../files/disk.ts'
 import type { FlowPositions } from '../positions/flow-positions.ts'
 import type { AgentRim } from '../rim.ts'
+import type { BrokerTrouble } from '../send/broker-troubles.ts'
 import type { SendEvents, Sender } from '../send/sender.ts'
 import { FileProgress } from '../status/file-progress.ts'
 import type { FlowSnapshot } from '../status/snapshot.ts'
@@ -19,6 +20,8 @@ export interface FlowRunnerOptions {
   readonly config: FlowConfig
   readonly positions: FlowPositions
   readonly makeSender: (events: SendEvents) => Sender
+  /** What the client of the broker waits for at the moment. */
+  readonly troubleOfBroker?: () => BrokerTrouble | undefined
   readonly disk: Disk
   readonly rim: AgentRim
   readonly isOnce: boolean
@@ -177,7 +180,7 @@ export class FlowRunner {
 
   /** A file may be read to its end, and yet be held by the destination: files do not know of what is on its way. */
   #fileStatus(): readonly FileStatus[] {
-    const held = this.#flow?.fault ?? this.#waits
+    const held = this.#flow?.fault ?? this.#waits ?? this.#troubleOfBroker()
     const all = this.#files?.status() ?? []
     if (held === undefined) return all
     return all.map((file) =>
@@ -202,7 +205,14 @@ export class FlowRunner {
   }
 
   #reason(): string | undefined {
-    return this.#failure ?? this.#flow?.fault ?? this.#waits
+    return this.#failure ?? this.#flow?.fault ?? this.#waits ?? this.#troubleOfBroker()
+  }
+
+  /** What holds up what is on its way: a trouble that came after the last chunk was delivered. */
+  #troubleOfBroker(): string | undefined {
+    if (this.#flow === undefined || this.#flow.onItsWay.chunks === 0) return undefined
+    const trouble = this.#options.troubleOfBroker?.()
+    return trouble === undefined || trouble.at < this.#flow.deliveredAt ? undefined : trouble.message
   }
 
   #noteError(message: string): void {

@@ -47,6 +47,7 @@ export class Flow {
   #fault: string | undefined
   #recovering: Promise<void> | undefined
   #failure: unknown
+  #deliveredAt = 0
 
   constructor(parts: FlowParts) {
     this.parts = parts
@@ -59,6 +60,11 @@ export class Flow {
 
   get fault(): string | undefined {
     return this.#fault
+  }
+
+  /** When a chunk was delivered last, in milliseconds since 1970; 0 for never. */
+  get deliveredAt(): number {
+    return this.#deliveredAt
   }
 
   get onItsWay(): { readonly chunks: number; readonly bytes: number } {
@@ -163,6 +169,7 @@ export class Flow {
   #countSent({ records, bytes }: Chunk): void {
     this.parts.tally.recordsSent += records.length
     this.parts.tally.bytesSent += bytes
+    this.#deliveredAt = this.parts.rim.now()
   }
 
   /** Sends it, or finishes what an earlier attempt began. */

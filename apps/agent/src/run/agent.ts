@@ -7,6 +7,7 @@ import { printedProblem } from '../config/index.ts'
 import { Positions } from '../positions/positions.ts'
 import { matchInLinearTime } from '../processing/linear-matching.ts'
 import type { AgentRim } from '../rim.ts'
+import type { BrokerTrouble, BrokerTroubles } from '../send/broker-troubles.ts'
 import { makeSender } from '../send/make-sender.ts'
 import type { AgentSnapshot } from '../status/snapshot.ts'
 
@@ -14,6 +15,7 @@ export interface AgentParts {
   readonly config: AgentConfig
   /** Undefined where no flow goes to the broker. */
   readonly client: Client | undefined
+  readonly troubles: BrokerTroubles
   readonly rim: AgentRim
   readonly log: AgentLog
   /** Reads what is there, and ends. */
@@ -43,6 +45,7 @@ export class Agent {
         new FlowRunner({
           config: flow,
           positions: positions.flow(flow.name),
+          troubleOfBroker: () => troubleOf(flow, parts.troubles),
           makeSender: (events) => makeSender({ flow, events, ...parts }),
           disk: nodeDisk,
           rim,
@@ -132,4 +135,13 @@ export class Agent {
       )
       .join('; ')
   }
+}
+
+/** What the client waits for, where the flow goes to the broker. The stream of a delivery has another name. */
+function troubleOf(
+  { destination: { type, name } }: FlowConfig,
+  troubles: BrokerTroubles,
+): BrokerTrouble | undefined {
+  if (type !== 'stream' && type !== 'delivery') return undefined
+  return troubles.of(type === 'stream' ? name : undefined)
 }

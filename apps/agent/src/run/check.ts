@@ -114,8 +114,8 @@ async function destinationTroubles(
 ): Promise<readonly (string | undefined)[]> {
   const signal = AbortSignal.timeout(CHECK_MS)
   const log = (): void => {}
-  const opened = await openClient(broker, config, log).then(
-    (client) => ({ client, trouble: undefined }),
+  const opened = await openClient(broker, config, { log, now: worldRim.now }).then(
+    ({ client }) => ({ client, trouble: undefined }),
     (error: unknown) => ({ client: undefined, trouble: messageOf(error) }),
   )
   const events = { attempted() {}, failed() {}, waits() {} }

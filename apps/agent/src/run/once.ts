@@ -39,9 +39,9 @@ export async function runOnce({
   signal,
   onProgress,
 }: OnceOptions): Promise<OnceOutcome> {
-  const client = await openClient(broker, config, log)
+  const { client, troubles } = await openClient(broker, config, { log, now: worldRim.now })
   try {
-    const agent = await Agent.start({ config, client, rim: worldRim, log, isOnce: true })
+    const agent = await Agent.start({ config, client, troubles, rim: worldRim, log, isOnce: true })
     const ending = new AbortController()
     const stop = (): void => ending.abort()
     signal.addEventListener('abort', stop, { once: true })

@@ -138,6 +138,27 @@ describe('millrace agent', () => {
     expect((await at('/', { method: 'POST' })).status).toBe(405)
   })
 
+  it('says that the broker is away, and delivers when it is back', async () => {
+    await using daemon = await TestDaemon.start()
+    await using client = await connect(daemon.url)
+    const { config, log } = await folderWith(
+      { flows: [{ ...flow, kinesisStream: 'clicks' }] },
+      numbered(0, 10),
+    )
+    await using agent = await RunningAgent.start(config, daemon.url)
+    await expect.poll(() => linesOf(client, 'clicks').catch(() => [])).toHaveLength(10)
+    await daemon.killAll(await daemon.hostPids())
+    await appendFile(log, numbered(10, 10).join(''))
+    const state = async () => (await agent.status()).flows[0]!
+    await expect.poll(async () => (await state()).reason).toMatch(/ECONN|connection/)
+    await expect.poll(async () => (await state()).files[0]!.state).toBe('destination')
+    await daemon.restart()
+    await expect.poll(async () => (await state()).tally.recordsSent).toBe(20)
+    expect((await state()).reason).toBeUndefined()
+    await using again = await connect(daemon.url)
+    expect(differences(numbered(0, 20), await linesOf(again, 'clicks'))).toEqual(nothing)
+  })
+
   it('where access is required sends by a token that may write, read and make streams', async () => {
     await using daemon = await TestDaemon.start({ access: 'required' })
     const root = join(daemon.dataDir, 'root.token')
