@@ -18,6 +18,9 @@ interface GatherParts {
   readonly rim: GatherRim
 }
 
+/** Runs of one chunk: each is a range that the journal keeps. */
+const RUNS_MAX = 1000
+
 /** A chunk is full at this share of its size: what is left would hold no more than a few records. */
 const FULL_SHARE = 7 / 8
 
@@ -38,7 +41,7 @@ export async function gather(
       runs.push(run)
       bytes += run.to - run.from
       records += run.records.length
-      if (bytes >= bytesMax * FULL_SHARE || records >= recordsMax) break
+      if (bytes >= bytesMax * FULL_SHARE || records >= recordsMax || runs.length >= RUNS_MAX) break
       continue
     }
     if (files.isEnded) return runs.length === 0 ? undefined : runs

@@ -38,6 +38,13 @@ describe('gather', () => {
     expect(froms(await next())).toEqual([0, 5])
   })
 
+  it('is full at a thousand runs, since the journal keeps a range for each', async () => {
+    const script = Array.from({ length: 1500 }, (_, index) => runOf(0, ['a'], `file-${index}`))
+    const { next } = gathering(script, { ageMs: 1000, records: 50_000, bytes: 1_000_000 })
+    expect(await next()).toHaveLength(1000)
+    expect(await next()).toHaveLength(500)
+  })
+
   it('waits for more until the first record has its age', async () => {
     const { next, time } = gathering([runOf(0, ['a']), ...Array<undefined>(30).fill(undefined)], {
       ageMs: 1000,

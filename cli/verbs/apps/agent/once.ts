@@ -21,6 +21,7 @@ export async function readOnce({ task, flags, terminal, agent, config }: AgentRu
         else progress.say(`millrace: ${message}`)
       },
       onProgress: ({ records, deliveredBytes, bytes }) => {
+        if (bytes === 0) return
         progress ??= startProgress(terminal, {
           verb: 'agent',
           total: bytes,
