@@ -25,8 +25,8 @@ async function queryRefusal(
   expression: string,
   run: ReturnType<typeof localJq>['run'],
 ): Promise<string | undefined> {
-  if (!/^\w{1,64}$/.test(name)) {
-    return `The name ${JSON.stringify(name)} of an expression must be 1 to 64 letters, digits or underscores.`
+  if (!/^[^{}:!\s]{1,128}$/.test(name) || name === '__proto__') {
+    return `The name ${JSON.stringify(name)} of an expression does not fit into a prefix: it has 1 to 128 characters, and no blanks, braces, ":" or "!".`
   }
   if (expression.trim() === '') return `The expression ${name} is empty; "." stands for the record itself.`
   if (expression.length > QUERY_CHARACTERS_MAX) {
