@@ -1,7 +1,7 @@
 // Event source mappings as documents of the broker: made, listed, changed, paused and deleted. Runs wherever there is a client. Refusals
 // are `DefinitionFault`s.
 import { MillraceError, type Client, type Documents } from 'millrace'
-import { functionKinds, type EventSourceMapping, type SkippedRecords } from 'millrace/protocol'
+import { functionKinds, parseShardId, type EventSourceMapping, type SkippedRecords } from 'millrace/protocol'
 import { checkedMapping, type MappingInput } from './checks.ts'
 import { DefinitionFault } from './definition-fault.ts'
 import { definitionLimits } from './fields.ts'
@@ -44,6 +44,7 @@ export async function createMapping(
     throw new DefinitionFault('exists', '', message)
   }
   const uuid = newUuid()
+  if (fields.source.from === 'LATEST') await beginAtTails(client, uuid, fields.source.stream)
   const at = now()
   const mapping: EventSourceMapping = { ...fields, createdAt: at, updatedAt: at, version: 1 }
   await mappingsOf(client).put(uuid, mapping, { expectedVersion: 0 })
@@ -153,6 +154,20 @@ async function change(
     return changed(mapping)
   })
   return { uuid, mapping: value }
+}
+
+/** Has the group begin where the shards end now: records that come before an app has begun are not missed. */
+async function beginAtTails(client: Client, uuid: string, stream: string): Promise<void> {
+  const { id: streamId } = await client.describeStream(stream)
+  const shards: Record<string, number> = {}
+  let shardsBelow = 0
+  for await (const { shardId, state } of client.listShards(stream)) {
+    shardsBelow = Math.max(shardsBelow, parseShardId(shardId) + 1)
+    if (state !== 'OPEN') continue
+    const { sequenceNumber } = await client.resolvePosition(stream, { shard: shardId, from: 'LATEST' })
+    shards[shardId] = sequenceNumber
+  }
+  await client.checkpoints(mappingGroup(uuid)).save(stream, { streamId, shardsBelow, shards })
 }
 
 function inputOf(mapping: EventSourceMapping): MappingInput {

@@ -115,9 +115,9 @@ export class MappingRun {
   async #run(): Promise<void> {
     const { signal } = this.#stopping
     while (!signal.aborted) {
-      const group = this.#makeGroup()
-      this.#group = group
       try {
+        const group = this.#makeGroup()
+        this.#group = group
         await group.run((records, context) => this.#handle(records, context))
       } catch (error) {
         if (signal.aborted) break

@@ -103,7 +103,7 @@ it('a mapping is changed, stopped, resumed and told what to skip', async () => {
     skips: [{ shardId: 'shardId-000000000000', from: 3, to: 5, at: door.now() }],
   })
   expect((await describeFunction(client, 'changed')).mappings).toMatchObject([
-    { uuid, report: undefined, group: undefined },
+    { uuid, report: undefined, group: { isPaused: false, memberCount: 0 } },
   ])
 })
 

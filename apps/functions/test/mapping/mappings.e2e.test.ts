@@ -358,3 +358,52 @@ it('a registered consumer reads, and its ARN is in the events', async () => {
       expect.stringMatching(/^arn:aws:kinesis:us-east-1:000000000000:stream\/clicks\/consumer\/pushed:\d+$/),
     ])
 })
+
+it('copies of the app that die under way: every record once in the output, in the order of its key', async () => {
+  await using app = await smallApp()
+  await app.client.createStream('clicks', { shards: 2 })
+  await app.client.createStream('copied', { shards: 2 })
+  let calls = 0
+  const deaths = [new AbortController(), new AbortController()]
+  await app.create(
+    'copy',
+    ({ Records }) => {
+      calls++
+      // In the middle of a call, while the answers of others are being stored.
+      if (calls === 20) deaths[0]!.abort()
+      if (calls === 60) deaths[1]!.abort()
+      return Records.map(dataOf)
+    },
+    { source: { stream: 'clicks' }, to: { stream: 'copied' }, batchSize: 10, parallelizationFactor: 2 },
+  )
+  await put(app, 'clicks', 0, 1000, 10)
+  await app.start(deaths[0]!.signal)
+  await expect.poll(() => deaths[0]!.signal.aborted).toBe(true)
+  await app.start(deaths[1]!.signal)
+  await expect.poll(() => deaths[1]!.signal.aborted).toBe(true)
+  await app.start()
+  await expect
+    .poll(async () => numbers(await storedIn(app.client, 'copied')).length)
+    .toBeGreaterThanOrEqual(1000)
+  const stored = await storedIn(app.client, 'copied')
+  expect(numbers(stored)).toEqual(upTo(1000))
+  for (const texts of stored.values()) {
+    expect(texts.map(Number)).toEqual(texts.map(Number).toSorted((a, b) => a - b))
+  }
+})
+
+it('a mapping from LATEST begins where the stream ended when it was made, whether an app runs or not', async () => {
+  await using app = await smallApp()
+  await app.client.createStream('clicks', { shards: 2 })
+  await put(app, 'clicks', 0, 10)
+  const seen: string[] = []
+  await app.create('later', ({ Records }) => void seen.push(...Records.map(dataOf)), {
+    source: { stream: 'clicks', from: 'LATEST' },
+  })
+  await put(app, 'clicks', 10, 10)
+  await app.client.splitShard('clicks', '0')
+  await put(app, 'clicks', 20, 10)
+  await app.start()
+  await expect.poll(() => seen.length).toBeGreaterThanOrEqual(20)
+  expect(seen.map(Number).toSorted((a, b) => a - b)).toEqual(upTo(30).slice(10))
+})

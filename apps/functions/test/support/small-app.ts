@@ -19,8 +19,8 @@ export interface SmallApp extends AsyncDisposable {
   readonly posted: { readonly url: string; readonly body: unknown }[]
   /** The status that HTTP destinations answer with. */
   postStatus: number
-  /** Begins a copy of the app; several may run. */
-  start(): Promise<Mappings>
+  /** Begins a copy of the app; several may run. When the signal fires, it loses the broker at once, as by its death. */
+  start(death?: AbortSignal): Promise<Mappings>
   /** Makes a function and a mapping of it. */
   create(name: string, run: TestFunction, input: Omit<MappingInput, 'function'>): Promise<string>
 }
@@ -37,8 +37,8 @@ export async function smallApp(): Promise<SmallApp> {
     warnings: [],
     posted: [],
     postStatus: 200,
-    start: async () => {
-      const own = await connect(broker.url, { dial: broker.dial })
+    start: async (death) => {
+      const own = await connect(broker.url, { dial: broker.dial, ...(death && { signal: death }) })
       const mappings = await Mappings.open({
         client: own,
         invoker: invokerOf(functions),
