@@ -1,7 +1,13 @@
 // Event source mappings as documents of the broker: made, listed, changed, paused and deleted. Runs wherever there is a client. Refusals
 // are `DefinitionFault`s.
 import { MillraceError, type Client, type Documents } from 'millrace'
-import { functionKinds, parseShardId, type EventSourceMapping, type SkippedRecords } from 'millrace/protocol'
+import {
+  functionKinds,
+  parseShardId,
+  shardIdOf,
+  type EventSourceMapping,
+  type SkippedRecords,
+} from 'millrace/protocol'
 import { checkedMapping, type MappingInput } from './checks.ts'
 import { DefinitionFault } from './definition-fault.ts'
 import { definitionLimits } from './fields.ts'
@@ -104,9 +110,11 @@ export async function skipRecords(
       'must be above the number of the first record that is skipped.',
     )
   }
+  // As `3` and `shard-3` too.
+  const shardId = shardIdOf(parseShardId(skipped.shardId))
   return change(client, uuid, (mapping) => ({
     ...mapping,
-    skips: [...(mapping.skips ?? []), { ...skipped, at: now() }].slice(-definitionLimits.skipsMax),
+    skips: [...(mapping.skips ?? []), { ...skipped, shardId, at: now() }].slice(-definitionLimits.skipsMax),
     updatedAt: now(),
     version: mapping.version + 1,
   }))

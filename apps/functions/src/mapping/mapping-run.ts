@@ -18,7 +18,7 @@ import type { Invoker } from '../invocation.ts'
 import { ProgressStore, ShardTakenError } from '../progress/progress-store.ts'
 import { ACCOUNT, REGION } from '../runtime/function-environment.ts'
 import { MappingMeter } from './mapping-meter.ts'
-import { rulesOf } from './rules.ts'
+import { rulesOf, skipsOf } from './rules.ts'
 import { ShardRun, type OutputWriter } from './shard-run.ts'
 
 /** What mappings need of the app. */
@@ -74,7 +74,7 @@ export class MappingRun {
     for (const [key, { run }] of this.#shards) {
       const shardId = key.slice(key.indexOf('/') + 1)
       run.then(
-        (shard) => shard.skip(rulesOf(mapping, shardId).skips),
+        (shard) => shard.skip(skipsOf(mapping, shardId)),
         () => {},
       )
     }
@@ -203,12 +203,13 @@ export class MappingRun {
     const { client, openWriter, post, functionArn, invoker, now, random, uuid, warn } = this.#parts
     const mapping = this.#mapping
     const source = await this.#sourceOf(stream, shardId)
+    const { retentionMs } = await client.describeStream(stream)
     const place = { uuid: this.uuid, streamId, shardIndex: source.shardIndex, epoch }
     const { store, progress } = await ProgressStore.open(client, place)
     const { onFailure, to } = mapping
     return new ShardRun({
       functionName: mapping.function,
-      rules: rulesOf(mapping, shardId),
+      rules: rulesOf(mapping, shardId, retentionMs),
       reportsItemFailures: mapping.reportsItemFailures,
       filter: this.#filter,
       source,

@@ -10,6 +10,8 @@ export interface MappingRules {
   readonly retriesMax: number
   /** -1: no bound. */
   readonly recordAgeMaxMs: number
+  /** How long the stream keeps records: a batch that fails is given up when its records expire. */
+  readonly retentionMs: number
   readonly bisectsOnError: boolean
   /** 0: no windows. */
   readonly tumblingWindowMs: number
@@ -32,19 +34,25 @@ export const mappingLimits = {
 } as const
 
 /** The rules for one shard. */
-export function rulesOf(mapping: EventSourceMapping, shardId: string): MappingRules {
+export function rulesOf(mapping: EventSourceMapping, shardId: string, retentionMs: number): MappingRules {
   const { batchSize, batchWindowMs, parallelizationFactor, retriesMax, recordAgeMaxMs } = mapping
-  const { bisectsOnError, tumblingWindowMs, skips = [] } = mapping
+  const { bisectsOnError, tumblingWindowMs } = mapping
   return {
     batchSize,
     batchWindowMs,
     lanes: parallelizationFactor,
     retriesMax,
     recordAgeMaxMs,
+    retentionMs,
     bisectsOnError,
     tumblingWindowMs,
-    skips: skips.filter((each) => each.shardId === shardId),
+    skips: skipsOf(mapping, shardId),
   }
+}
+
+/** What is skipped of one shard. */
+export function skipsOf({ skips = [] }: EventSourceMapping, shardId: string): MappingRules['skips'] {
+  return skips.filter((each) => each.shardId === shardId)
 }
 
 /** Waits before the next call: twice as long each time, the upper half at random. */

@@ -245,6 +245,8 @@ export class ShardMachine<R, O> {
     })
     if (due !== undefined && due <= now) return this.#final(lane)
     if (due !== undefined) this.#wake(due)
+    // Nobody says when the tip is reached: it is looked for.
+    else if (isDry && this.#windows.isOpen) this.#wake(now + mappingLimits.windowGraceMs)
     const moment: LaneMoment = { now, readTo: this.#readTo, isEnded: this.#isEnded, windowsEndedBefore }
     const next = lane.nextBatch(this.#rules, moment)
     if ('at' in next) {
@@ -265,9 +267,12 @@ export class ShardMachine<R, O> {
 
   /** Gives up records that are too old or skipped. Returns false if none is left. */
   #prune(work: Work<R>, now: number): boolean {
-    const { recordAgeMaxMs, skips } = this.#rules
-    if (recordAgeMaxMs >= 0 && work.notBefore <= now) {
-      const kept = work.records.findIndex(({ arrivedAt }) => arrivedAt + recordAgeMaxMs >= now)
+    const { recordAgeMaxMs, retentionMs, skips } = this.#rules
+    // What never failed is called with, however the clocks of broker and app differ.
+    const expiryMs = work.failures > 0 ? retentionMs : Infinity
+    const ageMaxMs = Math.min(recordAgeMaxMs < 0 ? Infinity : recordAgeMaxMs, expiryMs)
+    if (ageMaxMs < Infinity && work.notBefore <= now) {
+      const kept = work.records.findIndex(({ arrivedAt }) => arrivedAt + ageMaxMs >= now)
       const count = kept < 0 ? work.records.length : kept
       if (count > 0) this.#giveUp(work, work.records.slice(0, count), 'RecordAgeExceeded')
     }

@@ -407,3 +407,21 @@ it('a mapping from LATEST begins where the stream ended when it was made, whethe
   await expect.poll(() => seen.length).toBeGreaterThanOrEqual(20)
   expect(seen.map(Number).toSorted((a, b) => a - b)).toEqual(upTo(30).slice(10))
 })
+
+it('a window is closed by the clock, though no record comes any more', async () => {
+  await using app = await smallApp()
+  await app.client.createStream('clicks')
+  const finals: number[] = []
+  await app.create(
+    'counts',
+    ({ Records, state, isFinalInvokeForWindow }) => {
+      const count = ((state as { count?: number }).count ?? 0) + Records.length
+      if (isFinalInvokeForWindow === true) finals.push(count)
+      return { state: { count } }
+    },
+    { source: { stream: 'clicks' }, tumblingWindowMs: 1000 },
+  )
+  await app.start()
+  await put(app, 'clicks', 0, 5)
+  await expect.poll(() => finals.reduce((sum, count) => sum + count, 0)).toBe(5)
+})

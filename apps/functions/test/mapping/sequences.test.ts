@@ -171,6 +171,18 @@ describe('the sequence of calls', () => {
     ])
   })
 
+  it('with defaults a batch that fails is given up when its records expire, and what never failed is called with all the same', () => {
+    const DAY = 24 * 60 * 60 * 1000
+    const rules = { ...plainRules, retentionMs: DAY }
+    const shard = new SimulatedShard({ rules, records: recordsOf(8), script: poison(1) })
+    shard.feed()
+    shard.run()
+    expect(shard.now).toBeGreaterThan(DAY)
+    expect(givenUp(shard)).toEqual(['RecordAgeExceeded: 0 1 2 3'])
+    expect(written(shard).at(-1)).toBe('4 5 6 7')
+    expect(shard.position).toBe(8)
+  })
+
   it('with parallelization it blocks its lane alone', () => {
     const records = recordsOf(400, { keys: 40 })
     const shard = new SimulatedShard({ rules: { ...plainRules, lanes: 4 }, records, script: poison(0) })
@@ -241,5 +253,64 @@ describe('batches', () => {
     expect(shard.machine.hasRoom).toBe(true)
     shard.feed(20)
     expect(shard.machine.hasRoom).toBe(false)
+  })
+})
+
+describe('windows', () => {
+  const sum: Script = ({ window, records }) => ({
+    ...done,
+    state: { sum: ((window?.state as { sum?: number } | undefined)?.sum ?? 0) + records.length },
+  })
+  const calls = (shard: SimulatedShard): unknown[] =>
+    shard.calls.map(({ at, records, window }) => [at, records.join(' '), window?.state, window?.isFinal])
+
+  it('are closed by the clock a second after their end, once no records wait', () => {
+    const rules = { ...plainRules, tumblingWindowMs: 10_000 }
+    const shard = new SimulatedShard({ rules, records: recordsOf(3), script: sum })
+    shard.feed()
+    shard.run(60_000)
+    // That nothing waits has not been said.
+    expect(calls(shard)).toEqual([[0, '0 1 2', {}, false]])
+    expect(shard.position).toBe(2)
+    shard.machine.tip(true)
+    shard.run()
+    expect(calls(shard).slice(1)).toEqual([[shard.calls[1]!.at, '', { sum: 3 }, true]])
+    expect(shard.position).toBe(3)
+  })
+
+  it('end early by a state that is too large, and go on with an empty one', () => {
+    const rules = { ...plainRules, tumblingWindowMs: 10_000, batchSize: 2 }
+    const script: Script = (call) => ({ ...sum(call, 1), stateBytes: call.records[0] === 2 ? 2 ** 21 : 10 })
+    const shard = new SimulatedShard({ rules, records: recordsOf(6), script })
+    shard.feed(Infinity, { isEnded: true })
+    shard.run()
+    expect(
+      shard.calls.map(({ records, window }) => [
+        records.join(' '),
+        window?.state,
+        window?.isFinal,
+        window?.isTerminatedEarly,
+      ]),
+    ).toEqual([
+      ['0 1', {}, false, false],
+      ['2 3', { sum: 2 }, false, false],
+      ['', { sum: 4 }, true, true],
+      ['4 5', {}, false, false],
+      ['', { sum: 2 }, true, false],
+    ])
+  })
+
+  it('a last call that fails is tried again for ever, and is passed by command', () => {
+    const rules = { ...plainRules, tumblingWindowMs: 10_000, retriesMax: 0, recordAgeMaxMs: 60_000 }
+    const script: Script = (call, nth) => (call.window?.isFinal === true ? failed : sum(call, nth))
+    const shard = new SimulatedShard({ rules, records: recordsOf(3), script })
+    shard.feed(Infinity, { isEnded: true })
+    shard.run(10 * 60_000)
+    expect(shard.calls.length).toBeGreaterThan(10)
+    expect(shard.machine.progress().standstills).toMatchObject([{ reason: 'finalCall', from: 2, to: 3 }])
+    shard.machine.skip([{ from: 2, to: 3 }])
+    shard.step()
+    shard.run()
+    expect(shard.machine.isThrough).toBe(true)
   })
 })

@@ -33,6 +33,7 @@ export const plainRules: MappingRules = {
   lanes: 1,
   retriesMax: -1,
   recordAgeMaxMs: -1,
+  retentionMs: 365 * 24 * 60 * 60 * 1000,
   bisectsOnError: false,
   tumblingWindowMs: 0,
   skips: [],
