@@ -97,6 +97,23 @@ export interface EventSourceMapping {
   readonly asGiven?: Readonly<Record<string, unknown>>
 }
 
+/** What one copy of the app has done for a mapping since it began to run it, in the names of Lambda's metrics. */
+export interface EventSourceCounters {
+  /** Records that were read. */
+  readonly polledEventCount: number
+  /** Records that filters kept out. */
+  readonly filteredOutEventCount: number
+  /** Records that the function was called with; a record that is tried again counts again. */
+  readonly invokedEventCount: number
+  /** Records of calls that failed. */
+  readonly failedInvokeEventCount: number
+  /** Records that were given up. */
+  readonly droppedEventCount: number
+  /** Age of the last record of the call that ended last, in milliseconds; absent before the first. */
+  readonly iteratorAgeMs?: number
+  readonly at: number
+}
+
 /** What the app says of a mapping. */
 export interface EventSourceReport {
   /** That of the mapping. */
@@ -106,6 +123,8 @@ export interface EventSourceReport {
   readonly lastResult: string
   /** Why it is refused, or stands still, and where. */
   readonly reason?: string
+  /** By a name of each copy of the app that was heard of lately. */
+  readonly copies?: Readonly<Record<string, EventSourceCounters>>
   readonly at: number
 }
 

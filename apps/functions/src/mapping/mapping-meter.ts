@@ -1,15 +1,6 @@
 // What a mapping has done since it began here, and how its last call came out. Runs in the app. The names are those of Lambda's metrics.
 
-/** Counters of one mapping in one copy of the app. */
-export interface MappingCounters {
-  readonly polledEventCount: number
-  readonly filteredOutEventCount: number
-  readonly invokedEventCount: number
-  readonly failedInvokeEventCount: number
-  readonly droppedEventCount: number
-  /** Age of the last record of the call that ended last, in milliseconds. */
-  readonly iteratorAgeMs: number | undefined
-}
+import type { EventSourceCounters } from 'millrace/protocol'
 
 export class MappingMeter {
   readonly #counters = { polled: 0, filteredOut: 0, invoked: 0, failedInvoke: 0, dropped: 0 }
@@ -21,7 +12,7 @@ export class MappingMeter {
     return this.#lastResult
   }
 
-  get counters(): MappingCounters {
+  get counters(): Omit<EventSourceCounters, 'at'> {
     const { polled, filteredOut, invoked, failedInvoke, dropped } = this.#counters
     return {
       polledEventCount: polled,
@@ -29,7 +20,7 @@ export class MappingMeter {
       invokedEventCount: invoked,
       failedInvokeEventCount: failedInvoke,
       droppedEventCount: dropped,
-      iteratorAgeMs: this.#iteratorAgeMs,
+      ...(this.#iteratorAgeMs !== undefined && { iteratorAgeMs: this.#iteratorAgeMs }),
     }
   }
 

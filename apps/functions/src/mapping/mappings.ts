@@ -12,6 +12,10 @@ import { MappingRun, type MappingParts } from './mapping-run.ts'
 
 /** How often reports are looked at, and deletions tried again. */
 const LOOK_MS = 2000
+/** Counters that nothing else has changed with are told so often. */
+const COUNTERS_MS = 10_000
+/** Copies that were not heard of for so long are left out. */
+const COPY_LIFE_MS = 60_000
 
 interface Entry {
   run: MappingRun | undefined
@@ -20,6 +24,8 @@ interface Entry {
   /** Changes of one mapping are made one after the other. */
   line: Promise<void>
   reported: string | undefined
+  /** The counters that were told last, and when. */
+  counted: { readonly text: string; readonly at: number } | undefined
 }
 
 export class Mappings {
@@ -28,6 +34,8 @@ export class Mappings {
   readonly #kept: KeptDocuments<EventSourceMapping>
   readonly #functions: KeptDocuments<FunctionDefinition>
   readonly #timer: NodeJS.Timeout
+  /** The name of this copy of the app. */
+  readonly #copy: string
   #isClosed = false
 
   private constructor(
@@ -36,6 +44,7 @@ export class Mappings {
     functions: KeptDocuments<FunctionDefinition>,
   ) {
     this.#parts = parts
+    this.#copy = parts.uuid()
     this.#kept = kept
     this.#functions = functions
     this.#timer = setInterval(() => this.#look(), LOOK_MS)
@@ -70,7 +79,13 @@ export class Mappings {
   #changed(uuid: string): void {
     let entry = this.#entries.get(uuid)
     if (entry === undefined) {
-      entry = { run: undefined, begun: undefined, line: Promise.resolve(), reported: undefined }
+      entry = {
+        run: undefined,
+        begun: undefined,
+        line: Promise.resolve(),
+        reported: undefined,
+        counted: undefined,
+      }
       this.#entries.set(uuid, entry)
     }
     const own = entry
@@ -135,13 +150,28 @@ export class Mappings {
     }
   }
 
-  async #tell(uuid: string, entry: Entry, report: Omit<EventSourceReport, 'at'>): Promise<void> {
-    const text = JSON.stringify(report)
-    if (entry.reported === text) return
-    entry.reported = text
+  /** Puts what has changed. Other copies of the app report on the same mapping: their counters stay. */
+  async #tell(uuid: string, entry: Entry, report: Omit<EventSourceReport, 'at' | 'copies'>): Promise<void> {
     const { client, now } = this.#parts
+    const text = JSON.stringify(report)
+    const counters = entry.run?.meter.counters
+    const counted = JSON.stringify(counters)
+    const at = now()
+    const isCounted = entry.counted !== undefined && at - entry.counted.at < COUNTERS_MS
+    if (entry.reported === text && (isCounted || entry.counted?.text === counted)) return
+    entry.reported = text
+    entry.counted = { text: counted, at }
     try {
-      await client.documents<EventSourceReport>(functionKinds.reports).put(uuid, { ...report, at: now() })
+      await client.documents<EventSourceReport>(functionKinds.reports).update(uuid, (found) => ({
+        ...report,
+        copies: {
+          ...Object.fromEntries(
+            Object.entries(found?.copies ?? {}).filter(([, copy]) => at - copy.at < COPY_LIFE_MS),
+          ),
+          ...(counters !== undefined && { [this.#copy]: { ...counters, at } }),
+        },
+        at,
+      }))
     } catch (error) {
       entry.reported = undefined
       // The client closes with the app.

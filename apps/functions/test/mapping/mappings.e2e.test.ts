@@ -73,6 +73,18 @@ it('filters keep records out, which count as processed', async () => {
   await app.client.put('clicks', { partitionKey: 'k', data: 'no JSON' })
   await expect.poll(async () => (await describeMapping(app.client, uuid)).group?.totals.recordsBehind).toBe(0)
   expect(seen).toEqual(['{"n":4}', '{"n":5}'])
+  const counters = async (): Promise<unknown> =>
+    Object.values((await describeMapping(app.client, uuid)).report?.copies ?? {})
+  await expect.poll(counters).toMatchObject([
+    {
+      polledEventCount: 7,
+      filteredOutEventCount: 5,
+      invokedEventCount: 2,
+      failedInvokeEventCount: 0,
+      droppedEventCount: 0,
+      iteratorAgeMs: expect.any(Number) as number,
+    },
+  ])
 })
 
 it('a batch that is given up is told to the failure destination as Lambda tells it, and the shard goes on', async () => {
