@@ -168,6 +168,29 @@ describe('members of one process', () => {
   })
 })
 
+it('a call that waits is told by closing when its shard is to be given back, and finishes before that', async () => {
+  await client.createStream('clicks')
+  await put(['one'])
+  const group = client.group({ name: 'billing', stream: 'clicks', checkpoint: 'manual' })
+  const told: string[] = []
+  let begun = false
+  const running = group.run(async (records, { closing, signal, isLast }) => {
+    told.push(`${records.length} records, last ${isLast}, closing ${closing.aborted}, lost ${signal.aborted}`)
+    begun = true
+    if (!closing.aborted)
+      await new Promise((resolve) => closing.addEventListener('abort', resolve, { once: true }))
+  })
+  await until(() => begun)
+  await group.stop()
+  await running
+  expect(told).toEqual([
+    '1 records, last false, closing false, lost false',
+    '0 records, last true, closing true, lost false',
+  ])
+  // It checkpointed nothing, so the next member gets the record again.
+  expect((await client.describeGroup('billing')).totals.recordsBehind).toBe(1)
+})
+
 it('a group on a broker of the same process renews from the main thread, and says so', async () => {
   await using broker = await createBroker({ listen: false })
   await using inProcess = await connect(broker.url, { dial: broker.dial })
