@@ -11,28 +11,20 @@ import {
   skipRecords,
   updateMapping,
 } from '../../src/definitions/index.ts'
-import { dataOf, smallApp, storedIn, type SmallApp } from '../support/small-app.ts'
+import {
+  dataOf,
+  numbersOf,
+  putNumbers as put,
+  smallApp,
+  storedIn,
+  type SmallApp,
+} from '../support/small-app.ts'
 
 const door = (app: SmallApp): { client: SmallApp['client']; now: () => number } => ({
   client: app.client,
   now: Date.now,
 })
 
-async function put(app: SmallApp, stream: string, from: number, count: number, keys = 4): Promise<void> {
-  await app.client.putMany(
-    stream,
-    Array.from({ length: count }, (_, i) => ({
-      partitionKey: `key ${(from + i) % keys}`,
-      data: `${from + i}`,
-    })),
-  )
-}
-
-const numbers = (stored: Map<string, string[]>): number[] =>
-  [...stored.values()]
-    .flat()
-    .map(Number)
-    .toSorted((a, b) => a - b)
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i)
 
 it('what a function answers with is in the output stream once, in the order of its keys, and the group has caught up', async () => {
@@ -46,9 +38,9 @@ it('what a function answers with is in the output stream once, in the order of i
   })
   await app.start()
   await put(app, 'clicks', 300, 200)
-  await expect.poll(async () => numbers(await storedIn(app.client, 'doubled')).length).toBe(500)
+  await expect.poll(async () => numbersOf(await storedIn(app.client, 'doubled')).length).toBe(500)
   const stored = await storedIn(app.client, 'doubled')
-  expect(numbers(stored)).toEqual(upTo(500))
+  expect(numbersOf(stored)).toEqual(upTo(500))
   for (const texts of stored.values())
     expect(texts.map(Number)).toEqual(texts.map(Number).toSorted((a, b) => a - b))
   await expect.poll(async () => (await describeMapping(app.client, uuid)).group?.totals.recordsBehind).toBe(0)
@@ -221,72 +213,12 @@ it('a stream that is split under way, and copies of the app that come and go: ev
     if (from === 600) await first.close()
   }
   await expect
-    .poll(async () => numbers(await storedIn(app.client, 'copied')).length)
+    .poll(async () => numbersOf(await storedIn(app.client, 'copied')).length)
     .toBeGreaterThanOrEqual(1000)
   const stored = await storedIn(app.client, 'copied')
-  expect(numbers(stored)).toEqual(upTo(1000))
+  expect(numbersOf(stored)).toEqual(upTo(1000))
   for (const texts of stored.values())
     expect(texts.map(Number)).toEqual(texts.map(Number).toSorted((a, b) => a - b))
-})
-
-it('windows gather a state, which survives a restart, and end with their last call; a shard that ends closes its window', async () => {
-  await using app = await smallApp()
-  await app.client.createStream('clicks')
-  const finals: { count: number; isEarly: boolean }[] = []
-  let calls = 0
-  await app.create(
-    'counts',
-    ({ Records, state, isFinalInvokeForWindow, isWindowTerminatedEarly }) => {
-      calls += Records.length
-      const count = ((state as { count?: number }).count ?? 0) + Records.length
-      if (isFinalInvokeForWindow === true) finals.push({ count, isEarly: isWindowTerminatedEarly! })
-      return { state: { count } }
-    },
-    { source: { stream: 'clicks' }, tumblingWindowMs: 900_000, batchSize: 3 },
-  )
-  const first = await app.start()
-  await put(app, 'clicks', 0, 10)
-  await expect.poll(() => calls).toBe(10)
-  await first.close()
-  await app.start()
-  await put(app, 'clicks', 10, 5)
-  await app.client.splitShard('clicks', '0')
-  await expect.poll(() => finals).not.toEqual([])
-  // A quarter of an hour may have begun meanwhile.
-  await expect.poll(() => finals.reduce((sum, { count }) => sum + count, 0)).toBe(15)
-  expect(calls).toBe(15)
-})
-
-it('a state of a window that is larger than a document survives a restart', async () => {
-  await using app = await smallApp()
-  await app.client.createStream('clicks')
-  const states: number[] = []
-  const uuid = await app.create(
-    'large',
-    ({ Records, state }) => {
-      const text = (state as { text?: string }).text ?? ''
-      states.push(text.length)
-      return { state: { text: text + 'x'.repeat(400_000 * Math.min(Records.length, 1)) } }
-    },
-    { source: { stream: 'clicks' }, tumblingWindowMs: 900_000 },
-  )
-  const first = await app.start()
-  await put(app, 'clicks', 0, 1)
-  await expect.poll(() => states).toEqual([0])
-  await first.close()
-  await app.start()
-  await put(app, 'clicks', 1, 1)
-  await expect.poll(() => states.at(-1)).toBeGreaterThanOrEqual(0)
-  await expect.poll(() => states.length).toBeGreaterThan(1)
-  const isNewWindow = states[1] === 0
-  expect(isNewWindow || states[1] === 400_000).toBe(true)
-  await deleteMapping(door(app), uuid)
-  await expect
-    .poll(() => getMapping(app.client, uuid).catch(({ code }: { code: string }) => code))
-    .toBe('missing')
-  const left: string[] = []
-  for await (const { name } of app.client.documents('event-source-progress').list()) left.push(name)
-  expect(left).toEqual([])
 })
 
 it('a mapping whose function is gone is refused with the reason, and goes on when it is back; a deleted one leaves nothing', async () => {
@@ -371,39 +303,6 @@ it('a registered consumer reads, and its ARN is in the events', async () => {
     ])
 })
 
-it('copies of the app that die under way: every record once in the output, in the order of its key', async () => {
-  await using app = await smallApp()
-  await app.client.createStream('clicks', { shards: 2 })
-  await app.client.createStream('copied', { shards: 2 })
-  let calls = 0
-  const deaths = [new AbortController(), new AbortController()]
-  await app.create(
-    'copy',
-    ({ Records }) => {
-      calls++
-      // In the middle of a call, while the answers of others are being stored.
-      if (calls === 20) deaths[0]!.abort()
-      if (calls === 60) deaths[1]!.abort()
-      return Records.map(dataOf)
-    },
-    { source: { stream: 'clicks' }, to: { stream: 'copied' }, batchSize: 10, parallelizationFactor: 2 },
-  )
-  await put(app, 'clicks', 0, 1000, 10)
-  await app.start(deaths[0]!.signal)
-  await expect.poll(() => deaths[0]!.signal.aborted).toBe(true)
-  await app.start(deaths[1]!.signal)
-  await expect.poll(() => deaths[1]!.signal.aborted).toBe(true)
-  await app.start()
-  await expect
-    .poll(async () => numbers(await storedIn(app.client, 'copied')).length)
-    .toBeGreaterThanOrEqual(1000)
-  const stored = await storedIn(app.client, 'copied')
-  expect(numbers(stored)).toEqual(upTo(1000))
-  for (const texts of stored.values()) {
-    expect(texts.map(Number)).toEqual(texts.map(Number).toSorted((a, b) => a - b))
-  }
-})
-
 it('a mapping from LATEST begins where the stream ended when it was made, whether an app runs or not', async () => {
   await using app = await smallApp()
   await app.client.createStream('clicks', { shards: 2 })
@@ -418,22 +317,4 @@ it('a mapping from LATEST begins where the stream ended when it was made, whethe
   await app.start()
   await expect.poll(() => seen.length).toBeGreaterThanOrEqual(20)
   expect(seen.map(Number).toSorted((a, b) => a - b)).toEqual(upTo(30).slice(10))
-})
-
-it('a window is closed by the clock, though no record comes any more', async () => {
-  await using app = await smallApp()
-  await app.client.createStream('clicks')
-  const finals: number[] = []
-  await app.create(
-    'counts',
-    ({ Records, state, isFinalInvokeForWindow }) => {
-      const count = ((state as { count?: number }).count ?? 0) + Records.length
-      if (isFinalInvokeForWindow === true) finals.push(count)
-      return { state: { count } }
-    },
-    { source: { stream: 'clicks' }, tumblingWindowMs: 1000 },
-  )
-  await app.start()
-  await put(app, 'clicks', 0, 5)
-  await expect.poll(() => finals.reduce((sum, count) => sum + count, 0)).toBe(5)
 })

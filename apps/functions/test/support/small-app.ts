@@ -111,3 +111,28 @@ export async function storedIn(client: Client, stream: string): Promise<Map<stri
   }
   return stored
 }
+
+/** Puts numbers as records, over some keys in turn. */
+export async function putNumbers(
+  app: SmallApp,
+  stream: string,
+  from: number,
+  count: number,
+  keys = 4,
+): Promise<void> {
+  await app.client.putMany(
+    stream,
+    Array.from({ length: count }, (_, i) => ({
+      partitionKey: `key ${(from + i) % keys}`,
+      data: `${from + i}`,
+    })),
+  )
+}
+
+/** All numbers that are stored, in their order as numbers. */
+export function numbersOf(stored: ReadonlyMap<string, readonly string[]>): number[] {
+  return [...stored.values()]
+    .flat()
+    .map(Number)
+    .toSorted((a, b) => a - b)
+}
