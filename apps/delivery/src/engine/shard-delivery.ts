@@ -48,6 +48,8 @@ export class ShardDelivery {
   #told: number
   #delivered: DeliveredTotals
   #queuedBytes = 0
+  /** Objects whose end is not durable yet. */
+  readonly #uncommitted = new Set<Entry>()
   #over: Error | undefined
   #waiting: (() => void)[] = []
 
@@ -106,6 +108,7 @@ export class ShardDelivery {
       room: parts.room,
       clock,
       onFixed: (entry) => {
+        this.#uncommitted.add(entry)
         this.#queuedBytes += entry.heap?.bytes ?? 0
         this.#writer.add(entry)
       },
@@ -176,6 +179,9 @@ export class ShardDelivery {
     this.#buffers.sealAll()
     while (!this.isIdle) {
       this.#throwIfStuck()
+      if (!this.#intake.isBusy && !this.#writer.isBusy && this.#buffers.isFilling) {
+        throw new Error('Objects of an earlier life wait for records that are still to be read again.')
+      }
       await this.#changed()
       this.#throwIfOver()
     }
@@ -192,6 +198,7 @@ export class ShardDelivery {
 
   #done(entry: Entry): void {
     if (this.#over !== undefined) return
+    this.#uncommitted.delete(entry)
     const { heap, lane } = entry
     if (heap !== undefined) {
       this.#parts.room.give(heap.bytes)
@@ -205,8 +212,10 @@ export class ShardDelivery {
   }
 
   #tell(): void {
-    const position = this.position
+    let position = this.position
     this.#lanes.sweep(position)
+    // Whoever goes on from there finds in the document what is still to be done before it.
+    for (const { fixed } of this.#uncommitted) position = Math.min(position, fixed.from)
     if (position <= this.#told) return
     this.#told = position
     this.#parts.onPosition(position)
