@@ -12,6 +12,7 @@ import type { BatchSink } from '../destinations/batch-sink.ts'
 import type { StoreRim } from '../destinations/directory/directory-store.ts'
 import type { ObjectStore } from '../destinations/object-store.ts'
 import { openStore } from '../destinations/open-store.ts'
+import { StreamSink } from '../destinations/stream/stream-sink.ts'
 import { makeEncoder, parquetRefusal } from '../formats/index.ts'
 import { makePipeline } from '../middle/index.ts'
 import type { HeapPlace } from '../spool/heap.ts'
@@ -74,7 +75,7 @@ const arnOf = (name: string): string => `arn:aws:firehose:us-east-1:000000000000
 async function openSink(
   name: string,
   destination: HttpDestination | StreamDestination,
-  { clock, random }: OpenDeliveryParts,
+  { client, clock, random }: OpenDeliveryParts,
 ): Promise<BatchSink> {
   switch (destination.type) {
     case 'http': {
@@ -88,7 +89,7 @@ async function openSink(
       return new HttpSink({ destination, sourceArn: arnOf(name) }, rim)
     }
     case 'stream':
-      throw new Error('This version does not deliver to streams.')
+      return new StreamSink(client, destination.stream)
   }
 }
 
