@@ -10,6 +10,8 @@ export const deliveryKinds = {
   verdicts: 'delivery-verdicts',
   /** What is prepared and written, by `name/streamId/shardIndex`. */
   progress: 'delivery-progress',
+  /** Wishes that error documents are replayed, by the name of the delivery. */
+  retries: 'delivery-retries',
 } as const
 
 /** Where a delivery begins in a stream. */
@@ -135,6 +137,23 @@ export interface DeliveryDefinition {
   readonly tags: Readonly<Record<string, string>>
   /** What a door has to show again as it was given, by the door's name: `firehose`. Opaque to the app. */
   readonly asGiven?: Readonly<Record<string, unknown>>
+}
+
+/** A wish that error documents are replayed, and how far that is. */
+export interface DeliveryRetry {
+  /** Each wish has its own. */
+  readonly id: string
+  readonly requestedAt: number
+  /** Documents whose names begin with it are replayed, those of the time of the wish. */
+  readonly prefix: string
+  readonly state: 'wanted' | 'running' | 'done' | 'failed'
+  /** Documents that are replayed, and the records in them. */
+  readonly documents: number
+  readonly records: number
+  /** Which copy of the app is at it, and when it was last heard of. */
+  readonly by?: { readonly copy: string; readonly renewedAt: number }
+  /** Why it failed. What is replayed stays so: the next wish goes on. */
+  readonly reason?: string
 }
 
 /** What the app says of a version of a definition. */

@@ -40,6 +40,7 @@ export const serveApp: ServeApp = async ({ broker, options }, tell) => {
   const heaps = { directory, fileName: () => `${copy}-${files++}` }
   const deliveries = new Deliveries({
     client,
+    copy,
     open: deliveryOpener({
       client,
       heaps,

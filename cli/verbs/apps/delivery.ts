@@ -5,6 +5,7 @@ import { withExamples } from '../../help.ts'
 import type { Terminal } from '../../terminal.ts'
 import { createVerb, updateVerb } from './delivery/make.ts'
 import { deleteVerb, describeVerb, listVerb, pauseVerb, resumeVerb } from './delivery/lifecycle.ts'
+import { retryVerb } from './delivery/retry.ts'
 
 export function deliveryVerb(terminal: Terminal): Command {
   const serve = withExamples(
@@ -22,6 +23,7 @@ export function deliveryVerb(terminal: Terminal): Command {
       .addCommand(updateVerb(terminal))
       .addCommand(pauseVerb(terminal))
       .addCommand(resumeVerb(terminal))
+      .addCommand(retryVerb(terminal))
       .addCommand(deleteVerb(terminal))
       .addCommand(serve),
     [

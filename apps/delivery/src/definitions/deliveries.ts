@@ -147,7 +147,13 @@ async function progressOf(client: Client, name: string): Promise<DeliveryProgres
   const prefix = progressPrefix(name)
   for await (const document of client.documents<ShardProgress>(deliveryKinds.progress).list({ prefix })) {
     const [streamId, shardIndex] = document.name.slice(prefix.length).split('/').map(Number)
-    if (streamId === undefined || shardIndex === undefined || Number.isNaN(shardIndex)) continue
+    if (
+      streamId === undefined ||
+      shardIndex === undefined ||
+      Number.isNaN(streamId) ||
+      Number.isNaN(shardIndex)
+    )
+      continue
     const { position, delivered, trouble, pending } = document.value
     found.push({ streamId, shardIndex, position, delivered, trouble, writing: pending.length })
   }

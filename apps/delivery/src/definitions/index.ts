@@ -16,4 +16,5 @@ export {
   type DeliveryProgress,
 } from './deliveries.ts'
 export { DeliveryError, type DefinitionFault } from './delivery-error.ts'
+export { requestRetry, retryOf } from './retries.ts'
 export { isInUse, markDeleting, removeDelivery } from './removal.ts'

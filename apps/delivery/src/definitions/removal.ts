@@ -33,6 +33,7 @@ export async function removeDelivery(client: Client, name: string): Promise<void
   for await (const { name: each } of progress.list({ prefix: progressPrefix(name) }))
     await progress.delete(each)
   await client.documents(deliveryKinds.verdicts).delete(name)
+  await client.documents(deliveryKinds.retries).delete(name)
   const { source } = document.value
   if (source.isOwn) await unless('streamNotFound', client.deleteStream(source.stream))
   await unless('versionConflict', deliveries.delete(name, { expectedVersion: document.version }))

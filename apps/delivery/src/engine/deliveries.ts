@@ -9,9 +9,12 @@ import type { SpoolRoom } from '../spool/spool-room.ts'
 import { backoff, wait, type Clock } from './clock.ts'
 import type { DeliveryParts, OpenDelivery } from './delivery-parts.ts'
 import { DeliveryRunner } from './delivery-runner.ts'
+import { Retries } from '../replay/retries.ts'
 
 export interface DeliveriesParts {
   readonly client: Client
+  /** A name of this copy that no other has. */
+  readonly copy: string
   readonly open: OpenDelivery
   readonly room: SpoolRoom
   readonly clock: Clock
@@ -32,9 +35,11 @@ export class Deliveries {
   readonly #slots = new Map<string, Slot>()
   readonly #ending = new AbortController()
   readonly #following: Promise<void>
+  readonly #retries: Retries
 
   constructor(parts: DeliveriesParts) {
     this.#parts = parts
+    this.#retries = new Retries(parts)
     this.#following = this.#follow()
   }
 
@@ -114,7 +119,8 @@ export class Deliveries {
       return undefined
     }
     await this.#judge(name, { version: definition.version, verdict: 'accepted', at: clock.now() })
-    return new DeliveryRunner({ client, name, definition, parts, open, room, clock, random, log })
+    const retries = this.#retries
+    return new DeliveryRunner({ client, name, definition, parts, open, retries, room, clock, random, log })
   }
 
   async #judge(name: string, verdict: DeliveryVerdict): Promise<void> {

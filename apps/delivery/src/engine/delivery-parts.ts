@@ -26,6 +26,8 @@ import { sinkTargets } from '../targets/sink-targets.ts'
 export interface DeliveryParts {
   readonly pipeline: Pipeline
   targets(shard: NamedShard): LaneTargets
+  /** Where error documents are; undefined where there is no place for them. */
+  readonly errorStore: ObjectStore | undefined
   close(): Promise<void>
 }
 
@@ -56,6 +58,7 @@ export function deliveryOpener(parts: OpenDeliveryParts): OpenDelivery {
       const encoder = makeEncoder(definition, clock.now)
       return {
         pipeline,
+        errorStore: main,
         targets: (shard) => objectTargets({ definition, shard, heaps, encoder, store: main, backupStore }),
         close: () => closeAll([pipeline, main, backupStore]),
       }
@@ -63,6 +66,7 @@ export function deliveryOpener(parts: OpenDeliveryParts): OpenDelivery {
     const sink = await openSink(name, destination, parts)
     return {
       pipeline,
+      errorStore: backupStore,
       targets: (shard) => sinkTargets({ definition, shard, heaps, sink, backupStore }),
       close: () => closeAll([pipeline, sink, backupStore]),
     }

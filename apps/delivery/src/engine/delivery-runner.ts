@@ -8,6 +8,7 @@ import type { ShardProgress } from '../progress/shard-progress.ts'
 import type { SpoolRoom } from '../spool/spool-room.ts'
 import { backoff, wait, type Clock } from './clock.ts'
 import type { DeliveryParts, OpenDelivery } from './delivery-parts.ts'
+import type { Retries } from '../replay/retries.ts'
 import { ShardRun } from './shard-run.ts'
 import { sourceRecords } from './source-records.ts'
 
@@ -17,6 +18,7 @@ export interface DeliveryRunnerParts {
   readonly definition: DeliveryDefinition
   readonly parts: DeliveryParts
   readonly open: OpenDelivery
+  readonly retries: Retries
   readonly room: SpoolRoom
   readonly clock: Clock
   readonly random: () => number
@@ -45,10 +47,13 @@ export class DeliveryRunner {
   readonly #ending = new AbortController()
   #group: Group<Uint8Array> | undefined
   readonly #running: Promise<void>
+  readonly #retrying: Promise<void>
 
   constructor(parts: DeliveryRunnerParts) {
     this.#parts = parts
     this.#running = this.#run()
+    const { name, definition, retries } = parts
+    this.#retrying = retries.run(name, definition, parts.parts, this.#ending.signal)
   }
 
   get definition(): DeliveryDefinition {
@@ -64,6 +69,7 @@ export class DeliveryRunner {
     }
     await this.#group?.stop().catch(() => {})
     await this.#running
+    await this.#retrying
     await this.#parts.parts.close()
   }
 

@@ -31,7 +31,7 @@ export interface ObjectTargetsParts {
 const WRITES_MAX = 4
 
 /** Ending of error documents. */
-const ERROR_EXTENSION = '.jsonl'
+export const ERROR_EXTENSION = '.jsonl'
 
 /** Makes the targets of a shard. */
 export function objectTargets(parts: ObjectTargetsParts): LaneTargets {

@@ -18,23 +18,23 @@ import { objectTargets } from '../../src/targets/object-targets.ts'
 
 export class ManualClock implements Clock {
   #ms = 1_700_000_000_000
-  readonly #timers = new Set<{ readonly at: number; readonly then: () => void }>()
+  readonly #timers = new Set<{ readonly at: number; readonly run: () => void }>()
 
   now(): number {
     return this.#ms
   }
 
   after(ms: number, then: () => void): () => void {
-    const timer = { at: this.#ms + ms, then }
+    const timer = { at: this.#ms + ms, run: then }
     this.#timers.add(timer)
     return () => this.#timers.delete(timer)
   }
 
   advance(ms: number): void {
     this.#ms += ms
-    for (const timer of [...this.#timers]) {
+    for (const timer of this.#timers) {
       if (timer.at > this.#ms || !this.#timers.delete(timer)) continue
-      timer.then()
+      timer.run()
     }
   }
 }
@@ -100,6 +100,7 @@ export class SmallShard {
     })
     const parts = (of: DeliveryDefinition): DeliveryParts => ({
       pipeline: pipeline(of),
+      errorStore: undefined,
       targets: (shard) =>
         objectTargets({
           definition: of,

@@ -1,7 +1,11 @@
 // The definitions of deliveries as their verbs use them: a module of the app delivery, found as an installed package and loaded when a
 // verb is chosen. The types are the app's promise to the command line; a test holds the app to them.
 import type { Client, GroupDescription } from '../../../../client/index.ts'
-import type { DeliveryDefinition, DeliveryVerdict } from '../../../../protocol/apps/delivery-definition.ts'
+import type {
+  DeliveryDefinition,
+  DeliveryRetry,
+  DeliveryVerdict,
+} from '../../../../protocol/apps/delivery-definition.ts'
 import { appModuleUrl } from '../../../apps/app-module.ts'
 import { Failure } from '../../../failure.ts'
 
@@ -78,6 +82,13 @@ export interface DefinitionsModule {
   markDeleting(client: Client, name: string): Promise<void>
   isInUse(client: Client, name: string): Promise<boolean>
   removeDelivery(client: Client, name: string): Promise<void>
+  requestRetry(
+    client: Client,
+    name: string,
+    prefix: string | undefined,
+    rim: { readonly now: () => number; readonly id: () => string },
+  ): Promise<DeliveryRetry>
+  retryOf(client: Client, name: string): Promise<DeliveryRetry | undefined>
 }
 
 /** Uses the module; what it refuses becomes a failure of the verb. Throws Failure with what to do where the app is not installed. */
