@@ -6,7 +6,7 @@ import { connect, type Client } from 'millrace'
 import type { ServingApp } from 'millrace/app'
 import { createBroker, type Broker } from 'millrace/broker'
 import type { AppLogEntry } from 'millrace/protocol'
-import { serveApp } from '../../src/app.ts'
+import { serveApp } from '@millrace/delivery/app'
 
 export class DeliveryWorld implements AsyncDisposable {
   readonly broker: Broker
