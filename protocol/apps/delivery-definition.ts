@@ -86,7 +86,7 @@ export type DeliveryFormat =
 export interface DeliveryPartitioning {
   /** What `!{partitionKeyFromQuery:name}` stands for: jq expressions over a record, by name. */
   readonly queries: Readonly<Record<string, string>>
-  /** Partitions with records that wait, at most; records of others go to the errors. */
+  /** Partitions with records that wait, at most; beyond it, the one that waits longest is written early. */
   readonly partitionsMax: number
 }
 

@@ -172,7 +172,7 @@ describe('a shard of a delivery', () => {
         fc.integer({ min: 1, max: 2 ** 30 }),
         check,
       ),
-      { numRuns: 150 },
+      { numRuns: 400 },
     )
   })
 
