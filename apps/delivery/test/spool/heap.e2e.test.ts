@@ -1,0 +1,72 @@
+// Heaps: records in memory and in a file are read as one, as often as one likes, and are gone when they are released.
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { Heap } from '../../src/spool/heap.ts'
+
+let directory: string
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'heap-test-'))
+})
+afterAll(() => rm(directory, { recursive: true, force: true }))
+
+let files = 0
+const heapHere = () => new Heap({ directory, fileName: () => `heap-${files++}` })
+
+async function textOf(heap: Heap): Promise<string> {
+  const pieces: Uint8Array[] = []
+  for await (const piece of heap.chunks()) pieces.push(piece)
+  return Buffer.concat(pieces).toString()
+}
+
+it('a heap: gives what is in memory and what was moved to its file in the order of the records, again and again', async () => {
+  const heap = heapHere()
+  let wanted = ''
+  // More pieces than one call of the system takes.
+  for (let part = 0; part < 3; part++) {
+    for (let i = 0; i < 1500; i++) {
+      const text = `record ${part}/${i}`
+      heap.add([Buffer.from(text), Buffer.from('\n')], text.length + 1)
+      wanted += `${text}\n`
+    }
+    if (part < 2) await heap.spill()
+  }
+  expect(heap.records).toBe(4500)
+  expect(heap.bytes).toBe(wanted.length)
+  expect(heap.memoryBytes).toBeLessThan(wanted.length)
+  expect(heap.file).toBeUndefined()
+  expect(await textOf(heap)).toBe(wanted)
+  expect(await textOf(heap)).toBe(wanted)
+  const path = await heap.toFile()
+  expect(heap.file).toBe(path)
+  expect(heap.memoryBytes).toBe(0)
+  expect(await readFile(path, 'utf8')).toBe(wanted)
+  await heap.release()
+})
+
+it('a heap that is released: leaves no file, and gives no part of its records as if it were all', async () => {
+  const heap = heapHere()
+  heap.add([Buffer.from('a')], 1)
+  await heap.spill()
+  heap.add([Buffer.from('b')], 1)
+  const chunks = heap.chunks()
+  expect(Buffer.from((await chunks.next()).value ?? '').toString()).toBe('a')
+  await heap.release()
+  await expect(chunks.next()).rejects.toThrow('not wanted any more')
+  expect(await readdir(directory)).toEqual([])
+})
+
+it('a heap whose file cannot be written: says so, and never gives a part', async () => {
+  const heap = new Heap({ directory: join(directory, 'nowhere'), fileName: () => 'x' })
+  heap.add([Buffer.from('a')], 1)
+  await expect(heap.spill()).rejects.toThrow('ENOENT')
+  await expect(textOf(heap)).rejects.toThrow('ENOENT')
+  await heap.release()
+})
+
+it('a heap without records: has an empty file where one is asked for', async () => {
+  const heap = heapHere()
+  expect(await readFile(await heap.toFile(), 'utf8')).toBe('')
+  await heap.release()
+})
