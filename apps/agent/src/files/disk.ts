@@ -1,5 +1,5 @@
 // The file system as the app sees it: the door that tests replace. The only place of `files/` that touches the disk.
-import { constants, type BigIntStats } from 'node:fs'
+import { constants, watch, type BigIntStats } from 'node:fs'
 import { open, readdir, stat } from 'node:fs/promises'
 
 export type FileKind = 'file' | 'directory' | 'special'
@@ -30,11 +30,17 @@ export interface OpenedFile {
   close(): Promise<void>
 }
 
+export interface DiskWatch {
+  close(): void
+}
+
 /** Methods reject with Node's errors (`code`), except that what does not exist is `undefined`. */
 export interface Disk {
   list(directory: string): Promise<readonly DirectoryEntry[] | undefined>
   facts(path: string): Promise<FileFacts | undefined>
   open(path: string): Promise<OpenedFile | undefined>
+  /** Calls back when a file changes, soon or never; not before it has returned. Undefined where the system has no watch to give. */
+  watch(path: string, onChange: () => void): DiskWatch | undefined
 }
 
 /** A pipe that took the place of a file must not keep the opening thread until somebody writes to it. */
@@ -74,6 +80,16 @@ export const nodeDisk: Disk = {
         close: () => handle.close(),
       }
     }),
+  watch: (path, onChange) => {
+    try {
+      const watcher = watch(path, { persistent: false }, onChange)
+      // What ends a watch, such as the end of its file, is a change too.
+      watcher.on('error', onChange)
+      return watcher
+    } catch {
+      return undefined
+    }
+  },
 }
 
 async function unlessMissing<T>(access: () => Promise<T>): Promise<T | undefined> {

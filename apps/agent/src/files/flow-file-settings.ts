@@ -21,12 +21,16 @@ export interface FlowFileSettings extends FlowFraming {
   readonly refreshMsMax: number
   /** True: reads what is there, last lines without an end too, and is then `ended`. */
   readonly once: boolean
+  /** Files of which the system is asked to tell at once when they change; 0: polling alone finds out. */
+  readonly watchesMax: number
 }
 
 export interface FilesRim {
   readonly disk: Disk
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970: compared to times of the file system alone. It may be set back. */
   now(): number
+  /** Milliseconds from anywhere, which only rise: what waits and ages are measured by. */
+  monotonic(): number
   /** Fulfils after the time, or at once when the signal aborts. */
   wait(ms: number, signal: AbortSignal): Promise<void>
 }

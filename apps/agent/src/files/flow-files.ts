@@ -11,6 +11,7 @@ import { findAgain } from './find-again.ts'
 import type { FlowFilesOptions, RunLimits } from './flow-file-settings.ts'
 import { OpenHandles } from './open-handles.ts'
 import { unreadable } from './path-pattern.ts'
+import { ChangeHints } from './tracking/change-hints.ts'
 import { Polling } from './tracking/polling.ts'
 import { RunReader, type Reading, type ReadingEnd } from './run-reader.ts'
 import {
@@ -41,6 +42,7 @@ export class FlowFiles implements AsyncDisposable {
   readonly #reader: RunReader
   readonly #tracker: FileTracker
   readonly #polling: Polling
+  readonly #hints: ChangeHints
   /** Files in which there may be something to read, in the order in which they have their turns. */
   readonly #ready = new Set<TrackedFile>()
   /** Older file → files that wait for it. */
@@ -55,6 +57,7 @@ export class FlowFiles implements AsyncDisposable {
     this.#reader = new RunReader(options.flow)
     this.#tracker = new FileTracker(options, this.#handles, this.#reader)
     this.#polling = new Polling(options, this.#tracker)
+    this.#hints = new ChangeHints(options)
   }
 
   /** Finds the files that are there, and where to go on in each. Rejects where the pattern is none. */
@@ -73,7 +76,10 @@ export class FlowFiles implements AsyncDisposable {
   /** The next records of some file; undefined where there are none now. Files have their turns, run by run. */
   async next(limits: RunLimits): Promise<LineRun | undefined> {
     this.#isAsking = true
-    if (!this.#options.flow.once && this.#polling.isDue()) this.#take(await this.#polling.poll())
+    if (!this.#options.flow.once) {
+      if (this.#polling.isDue()) this.#take(await this.#polling.poll())
+      await this.#lookAt(this.#hints.take())
+    }
     const passing: TrackedFile[] = []
     let run: LineRun | undefined
     for (const file of this.#ready) {
@@ -121,7 +127,20 @@ export class FlowFiles implements AsyncDisposable {
 
   /** Fulfils when there may be more to read, or the signal aborts. */
   async idle(signal: AbortSignal): Promise<void> {
-    if (this.#ready.size === 0) await this.#options.rim.wait(this.#polling.untilDue(), signal)
+    if (this.#ready.size > 0) return
+    await this.#lookAt(this.#hints.arm((file) => this.#tracker.isTracked(file)))
+    if (this.#ready.size > 0 || signal.aborted) return
+    const over = new AbortController()
+    const stop = (): void => over.abort()
+    signal.addEventListener('abort', stop, { once: true })
+    const waits = [
+      this.#options.rim.wait(this.#polling.untilDue(), over.signal),
+      this.#hints.some(over.signal),
+    ]
+    await Promise.race(waits)
+    stop()
+    signal.removeEventListener('abort', stop)
+    await Promise.all(waits)
   }
 
   /** Says why the flow does not call `next`; undefined: it does. */
@@ -150,6 +169,7 @@ export class FlowFiles implements AsyncDisposable {
   }
 
   close(): Promise<void> {
+    this.#hints.close()
     return this.#handles.closeAll()
   }
 
@@ -162,7 +182,15 @@ export class FlowFiles implements AsyncDisposable {
     for (const file of files) {
       this.#release(file)
       if (this.#mayHaveRecords(file)) this.#ready.add(file)
+      this.#hints.wantIfRoom(file)
     }
+  }
+
+  /** Looks at files that may have changed. */
+  async #lookAt(files: readonly TrackedFile[]): Promise<void> {
+    for (const file of files)
+      if (this.#tracker.isTracked(file) && !(await this.#tracker.look(file))) this.#polling.relistSoon()
+    this.#take(files)
   }
 
   /** Files that waited for this one may have their turns now. */
@@ -175,7 +203,7 @@ export class FlowFiles implements AsyncDisposable {
 
   #mayHaveRecords(file: TrackedFile): boolean {
     if (isRead(file) || !this.#tracker.isTracked(file)) return false
-    if (this.#options.rim.now() < (file.problem?.until ?? 0)) return false
+    if (this.#options.rim.monotonic() < (file.problem?.until ?? 0)) return false
     return file.triedSize !== file.facts.size || this.#mayFlush(file)
   }
 
@@ -255,6 +283,7 @@ export class FlowFiles implements AsyncDisposable {
       if (file.head !== attempt.head) positions.noted({ known: knownOf(file), offset: 0, tail: NO_BYTES })
       if (isRead(file)) this.#release(file)
       else this.#ready.add(file)
+      this.#hints.want(file)
       return reading
     }
     return undefined
@@ -280,7 +309,7 @@ export class FlowFiles implements AsyncDisposable {
       return {
         state: 'pattern',
         reason,
-        until: this.#options.rim.now() + SLOW_PATTERN_MS,
+        until: this.#options.rim.monotonic() + SLOW_PATTERN_MS,
       }
     }
     const { state, reason } = unreadable(file.path, error)

@@ -33,8 +33,11 @@ export class PathPattern {
   /** Per level below the root, which names may be entered; absent where directories of any depth may. */
   readonly #levels: readonly ((name: string) => boolean)[] | undefined
 
+  readonly #directoriesMax: number
+
   /** Throws a sentence where the pattern is not an absolute one that ends with a file name. */
-  constructor(pattern: string) {
+  constructor(pattern: string, directoriesMax = DIRECTORIES_MAX) {
+    this.#directoriesMax = directoriesMax
     if (!isAbsolute(pattern)) throw new Error(`filePattern ${pattern} must be an absolute path.`)
     if (/[/\\]$/.test(pattern)) throw new Error(`filePattern ${pattern} must end with a file name.`)
     const separated = sep === '/' ? pattern.replace(/\/{2,}/g, '/') : pattern.replaceAll(sep, '/')
@@ -59,25 +62,33 @@ export class PathPattern {
   async find(disk: Disk): Promise<FoundPaths> {
     const found = { paths: [] as string[], directories: [] as string[], passedOver: [] as PassedOver[] }
     const ahead: { readonly path: string; readonly depth: number }[] = [{ path: this.root, depth: 0 }]
+    let isCut = false
     for (let next = ahead.shift(); next !== undefined; next = ahead.shift()) {
       const { path: directory, depth } = next
       found.directories.push(directory)
       const entries = await disk.list(directory).catch((error: NodeJS.ErrnoException) => {
         found.passedOver.push(unreadable(directory, error))
       })
+      if (entries === undefined && isNameLost(directory)) found.passedOver.push(nameLost(directory))
       for (const { name, kind } of entries ?? []) {
         const path = join(directory, name)
         const isEntered = kind === 'directory' || (kind === 'link' && this.#levels !== undefined)
-        if (
-          isEntered &&
-          this.#mayEnter(name, depth) &&
-          found.directories.length + ahead.length < DIRECTORIES_MAX
-        )
-          ahead.push({ path, depth: depth + 1 })
+        if (isEntered && this.#mayEnter(name, depth)) {
+          if (found.directories.length + ahead.length < this.#directoriesMax)
+            ahead.push({ path, depth: depth + 1 })
+          else isCut ||= this.#tellOf(path, found.passedOver)
+        }
         this.#sort(path, kind, found)
       }
     }
     return found
+  }
+
+  /** Says that there are more directories than are looked into. */
+  #tellOf(path: string, passedOver: PassedOver[]): true {
+    const reason = `${path} and directories after it are not looked into, since ${this.root} has more than ${this.#directoriesMax} of them: name fewer by the pattern.`
+    passedOver.push({ path, state: 'unreadable', reason })
+    return true
   }
 
   #mayEnter(name: string, depth: number): boolean {
@@ -119,6 +130,15 @@ export function isIgnored(path: string): boolean {
 
 function hasSlashInBraces(pattern: string): boolean {
   return /\{[^{}]*\/[^{}]*\}/.test(pattern)
+}
+
+/** True where a name has bytes that are no text: it cannot be asked for by what was made of them. */
+export function isNameLost(path: string): boolean {
+  return path.includes('\uFFFD')
+}
+
+export function nameLost(path: string): PassedOver {
+  return { path, state: 'unreadable', reason: `${path} has a name that is not UTF-8: rename it.` }
 }
 
 export function unreadable(path: string, error: NodeJS.ErrnoException): PassedOver {

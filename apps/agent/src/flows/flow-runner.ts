@@ -30,6 +30,9 @@ export interface FlowRunnerOptions {
   readonly log: AgentLog
 }
 
+/** Files of a flow of which the system tells at once that they changed: it has few watches, for all programs. */
+const WATCHES_MAX = 128
+
 const RESTART_BACKOFF = { firstMs: 1000, mostMs: 60_000 } as const
 
 export class FlowRunner {
@@ -146,8 +149,10 @@ export class FlowRunner {
       pollMsMin,
       refreshMsMax,
       once: isOnce,
+      // Where a buffer waits longer than for a poll, hints would only make its runs smaller.
+      watchesMax: isOnce || config.buffer.ageMs >= pollMsMin ? 0 : WATCHES_MAX,
     }
-    await using files = await FlowFiles.open({ flow, positions, rim: { disk, now: rim.now, wait: rim.wait } })
+    await using files = await FlowFiles.open({ flow, positions, rim: { disk, ...rim } })
     this.#files = files
     this.#flow = new Flow({
       config,

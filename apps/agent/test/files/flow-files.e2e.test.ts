@@ -18,6 +18,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { nodeDisk } from '../../src/files/disk.ts'
 import { FlowFiles } from '../../src/files/flow-files.ts'
 import { Positions } from '../../src/positions/positions.ts'
+import { worldRim } from '../../src/rim.ts'
 import { ReadingAgent, SETTINGS, textsOf } from './support/reading-agent.ts'
 import { RotationScene, rotationSteps, type LogStore } from './support/rotation-scene.ts'
 
@@ -33,6 +34,7 @@ class DiskClock {
     this.#waited = value - Date.now()
   }
   readonly now = (): number => this.ms
+  readonly monotonic = (): number => this.ms
   readonly wait = (ms: number): Promise<void> => {
     this.#waited += Math.max(1, ms)
     return Promise.resolve()
@@ -62,7 +64,7 @@ function openPositions(): Promise<Positions> {
 
 function openFiles(positions: Positions, more = {}): Promise<FlowFiles> {
   const flow = { ...SETTINGS, filePattern: join(directory, '*.log'), ...more }
-  const rim = { disk: nodeDisk, now: clock.now, wait: clock.wait }
+  const rim = { disk: nodeDisk, now: clock.now, monotonic: clock.now, wait: clock.wait }
   return FlowFiles.open({ flow, positions: positions.flow('one'), rim })
 }
 
@@ -167,5 +169,46 @@ it('follows links to files, and reads a file once that has two names', async () 
   const files = await openFiles(positions)
   expect(await drain(files)).toEqual(['one'])
   await files.close()
+  await positions.close()
+})
+
+it('gives a line long before the next poll, again and again', async () => {
+  const log = join(directory, 'a.log')
+  writeFileSync(log, 'one\n')
+  const positions = await openPositions()
+  const flow = { ...SETTINGS, filePattern: join(directory, '*.log*'), pollMsMin: 3_600_000, watchesMax: 1 }
+  await using files = await FlowFiles.open({
+    flow,
+    positions: positions.flow('one'),
+    rim: { disk: nodeDisk, ...worldRim },
+  })
+  const nextLine = async (): Promise<string[]> => {
+    for (;;) {
+      const run = await files.next(LIMITS)
+      if (run !== undefined) return textsOf(run)
+      await files.idle(new AbortController().signal)
+    }
+  }
+  expect(await nextLine()).toEqual(['one'])
+  for (const line of ['two', 'three', 'four']) {
+    // The file may be watched by now or not: either is fine.
+    const next = nextLine()
+    appendFileSync(log, `${line}\n`)
+    expect(await next).toEqual([line])
+  }
+  await positions.close()
+})
+
+it('names a file whose name is not UTF-8, instead of passing it over', async () => {
+  writeFileSync(
+    Buffer.concat([Buffer.from(join(directory, 'bad-')), Buffer.from([0xff]), Buffer.from('.log')]),
+    'x\n',
+  )
+  const positions = await openPositions()
+  await using files = await openFiles(positions)
+  expect(await drain(files)).toEqual([])
+  expect(files.status()).toMatchObject([
+    { state: 'unreadable', reason: expect.stringContaining('not UTF-8') as string },
+  ])
   await positions.close()
 })

@@ -11,7 +11,8 @@ import type { FlowFilesOptions } from '../flow-file-settings.ts'
 
 import { holdCopies } from './file-copies.ts'
 import { blockerOf, logsOf, orderLog } from './file-order.ts'
-import { listFiles, type Listed } from './listing.ts'
+import { GoneFiles } from './gone-files.ts'
+import { isHiddenBy, listFiles, type Listed } from './listing.ts'
 import { logOf } from './log-names.ts'
 import type { OpenHandles } from '../open-handles.ts'
 import { PathPattern, unreadable, type PassedOver } from '../path-pattern.ts'
@@ -32,8 +33,6 @@ import {
 export const SETTLED_MS = 1_000
 /** How long a removed file is kept open: its writer may go on. */
 const REMOVED_MS = 10_000
-/** What is remembered of files that vanished, for the status. */
-const LOST_MAX = 100
 const FORGETTING_MS = 3_600_000
 
 export class FileTracker {
@@ -44,7 +43,7 @@ export class FileTracker {
   readonly #byInode = new Map<string, TrackedFile>()
   #directories: readonly string[] = []
   #passedOver: readonly PassedOver[] = []
-  readonly #lost: LostBytes[] = []
+  readonly #gone: GoneFiles
   #forgotAt = -Infinity
   #isOrdered = false
   /** Files that begin, and are not durable yet. */
@@ -55,6 +54,7 @@ export class FileTracker {
     this.#handles = handles
     this.#reader = reader
     this.#pattern = new PathPattern(options.flow.filePattern)
+    this.#gone = new GoneFiles(options.positions)
   }
 
   get files(): Iterable<TrackedFile> {
@@ -75,7 +75,7 @@ export class FileTracker {
   }
 
   get lost(): readonly LostBytes[] {
-    return this.#lost
+    return this.#gone.lost
   }
 
   find({ file }: Pick<FileRange, 'file'>): TrackedFile | undefined {
@@ -101,14 +101,14 @@ export class FileTracker {
     const fresh: Listed[] = []
     const former = new Map([...this.#byInode.values()].map((file) => [file.path, file]))
     for (const each of listed.values()) if (!(await this.#recognise(each))) fresh.push(each)
-    await this.#followUnlisted(listed)
+    await this.#followUnlisted(listed, isHiddenBy(this.#passedOver))
     // A truncated file's search may have found some meanwhile.
     const unknown = fresh.filter(({ facts }) => !this.#byInode.has(inodeKey(facts)))
     const added: TrackedFile[] = []
     for (const each of await this.#resumeAll(unknown)) added.push(await this.#add(each, isFirst))
     const logs = logsOf(this.#byInode.values())
     if (!this.#options.flow.once)
-      for (const log of logs.values()) await holdCopies(log, this.#handles, rim.now())
+      for (const log of logs.values()) await holdCopies(log, this.#handles, rim.monotonic())
     this.#unsaved = [...this.#unsaved, ...added]
     const beginnings = this.#unsaved.map(beginningOf)
     await (isFirst ? positions.started(beginnings) : positions.known(beginnings))
@@ -119,14 +119,14 @@ export class FileTracker {
 
   /** Looks at a file. Returns false where its name means another file by now. */
   async look(file: TrackedFile): Promise<boolean> {
-    const { disk, now } = this.#rim
+    const { disk, monotonic } = this.#rim
     let facts: FileFacts | undefined
     try {
       facts = file.isListed ? await disk.facts(file.path) : await (await this.#handles.of(file))?.facts()
     } catch (error) {
       const { state, reason } = unreadable(file.path, error as NodeJS.ErrnoException)
       file.problem = { state, reason }
-      file.seenAt = now()
+      file.seenAt = monotonic()
       return true
     }
     if (facts === undefined || inodeKey(facts) !== inodeKey(file)) return !file.isListed
@@ -140,7 +140,7 @@ export class FileTracker {
     const handle = await this.#handles.of(file)
     const facts = handle === undefined ? file.facts : await handle.facts()
     const copy = file.offset > 0 || file.facts.size > 0 ? await this.#copyOf(file) : undefined
-    const now = rim.now()
+    const now = rim.monotonic()
     const next = trackedFile({ file: positions.newName(file), path: file.path, facts, now })
     next.isListed = file.isListed
     next.isRotated = file.isRotated
@@ -156,8 +156,8 @@ export class FileTracker {
         : [{ ...beginningOf(copy.replaced), known: knownOf(copy.replaced, { isFinished: true }) }]),
       beginningOf(next),
     ])
-    if (copy === undefined && file.offset < file.facts.size)
-      this.#lose(
+    if (copy === undefined)
+      this.#gone.lose(
         file,
         'It was truncated before it was read to its end, and no copy of it was found beside it.',
       )
@@ -173,7 +173,7 @@ export class FileTracker {
   /** True where a file may be a copy in the making: it is not read before that is clear. */
   isHeld(file: TrackedFile): boolean {
     if (file.heldUntil === undefined) return false
-    if (this.#rim.now() < file.heldUntil) return true
+    if (this.#rim.monotonic() < file.heldUntil) return true
     file.heldUntil = undefined
     file.copyOf = undefined
     return false
@@ -186,14 +186,14 @@ export class FileTracker {
 
   /** True where nothing more can come that is a record only with what is there. */
   isSettled(file: TrackedFile): boolean {
-    return this.#options.flow.once || this.#rim.now() - file.grewAt >= SETTLED_MS
+    return this.#options.flow.once || this.#rim.monotonic() - file.grewAt >= SETTLED_MS
   }
 
   /** Lets go of files that have no name any more, once all of them is delivered. */
   async dropRead(): Promise<void> {
     const finished: FileBeginning[] = []
     for (const file of this.#byInode.values()) {
-      if (file.isListed || !isRead(file) || this.#rim.now() - file.grewAt < REMOVED_MS) continue
+      if (file.isListed || !isRead(file) || this.#rim.monotonic() - file.grewAt < REMOVED_MS) continue
       // As long as something is under way, it may have to be read again.
       if (this.#options.positions.delivered(file.file).offset < file.offset) continue
       this.#byInode.delete(inodeKey(file))
@@ -203,14 +203,14 @@ export class FileTracker {
     await this.#options.positions.known(finished)
   }
 
-  get #rim(): { readonly disk: Disk; now(): number } {
+  get #rim(): { readonly disk: Disk; monotonic(): number } {
     return this.#options.rim
   }
 
   #resume(position: FilePosition): void {
     if (position.isFinished === true) return
     const taken = this.#options.positions.taken(position.file)
-    this.#byInode.set(inodeKey(position), resumedFile(position, taken, this.#rim.now()))
+    this.#byInode.set(inodeKey(position), resumedFile(position, taken, this.#rim.monotonic()))
   }
 
   /** Takes up files that were not there for a while, as on a disk that was not mounted. Returns those that are new. */
@@ -219,8 +219,11 @@ export class FileTracker {
     const known = new Map(this.#options.positions.files().map((position) => [inodeKey(position), position]))
     const fresh: Listed[] = []
     for (const each of unknown) {
-      const position = known.get(inodeKey(each.facts))
-      if (position !== undefined) this.#resume(position)
+      const key = inodeKey(each.facts)
+      const position = known.get(key)
+      const parked = this.#gone.unpark(key)
+      if (parked !== undefined) this.#byInode.set(key, parked)
+      else if (position !== undefined) this.#resume(position)
       if (!(await this.#recognise(each))) fresh.push(each)
     }
     return fresh
@@ -238,7 +241,7 @@ export class FileTracker {
       await this.#options.positions.known([
         { ...beginningOf(file), known: knownOf(file, { isFinished: true }) },
       ])
-      if (!isRead(file)) this.#lose(file, 'It was removed before it was read to its end.')
+      this.#gone.lose(file, 'It was removed before it was read to its end.')
       return false
     }
     if (file.path !== path) {
@@ -266,14 +269,17 @@ export class FileTracker {
       if (handle !== undefined && !(await isIntact(handle, file))) return this.truncated(file)
       file.comparedAt = facts.modifiedAt
     }
-    see(file, facts, this.#rim.now())
+    see(file, facts, this.#rim.monotonic())
     return this.#lookAtHead(file)
   }
 
   /** Follows files whose names are gone: elsewhere in their directory, or as long as they are open. */
-  async #followUnlisted(listed: Map<string, Listed>): Promise<void> {
+  async #followUnlisted(listed: Map<string, Listed>, isHidden: (path: string) => boolean): Promise<void> {
     const beside = new Map<string, Map<string, FoundFile>>()
-    const unlisted = [...this.#byInode.values()].filter((file) => !listed.has(inodeKey(file)))
+    // Nobody knows of what cannot be looked at whether it is gone.
+    const unlisted = [...this.#byInode.values()].filter(
+      (file) => !listed.has(inodeKey(file)) && !isHidden(file.path),
+    )
     for (const file of unlisted) {
       if (file.isListed) {
         file.isListed = false
@@ -290,15 +296,15 @@ export class FileTracker {
         await this.look(file)
       } else {
         this.#byInode.delete(inodeKey(file))
-        if (!isRead(file))
-          this.#lose(file, 'It was removed, or moved to another directory, before it was read to its end.')
+        this.#gone.park(file)
+        this.#gone.lose(file, 'It was removed, or moved to another directory, before it was read to its end.')
       }
     }
   }
 
   async #add({ path, facts }: Listed, isFirst: boolean): Promise<TrackedFile> {
     const { positions, flow, rim } = this.#options
-    const now = rim.now()
+    const now = rim.monotonic()
     const file = trackedFile({ file: positions.newName(facts), path, facts, now })
     this.#byInode.set(inodeKey(file), file)
     if (isFirst && flow.initialPosition === 'END_OF_FILE') await this.#goToEnd(file)
@@ -345,7 +351,7 @@ export class FileTracker {
     const { path, facts } = found
     const replaced = this.#byInode.get(inodeKey(facts))
     const { offset, head, tail } = file
-    const start = { file: positions.newName(facts), path, facts, offset, head, tail, now: rim.now() }
+    const start = { file: positions.newName(facts), path, facts, offset, head, tail, now: rim.monotonic() }
     const copy = trackedFile({ ...start, taken: file.taken })
     copy.isRotated = true
     copy.isListed = this.#pattern.includes(path)
@@ -368,14 +374,8 @@ export class FileTracker {
     }
   }
 
-  #lose(file: TrackedFile, reason: string): void {
-    const { path, facts, offset } = file
-    this.#lost.push({ file: file.file, path, facts, offset, reason })
-    if (this.#lost.length > LOST_MAX) this.#lost.shift()
-  }
-
   async #forget(): Promise<void> {
-    const now = this.#rim.now()
+    const now = this.#rim.monotonic()
     if (now - this.#forgotAt < FORGETTING_MS) return
     this.#forgotAt = now
     const tracked = new Set([...this.#byInode.values()].map(({ file }) => file))

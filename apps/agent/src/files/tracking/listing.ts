@@ -1,6 +1,7 @@
 // Asks for the facts of paths, some at a time: which files there are, each once, whatever names it has.
+import { join, sep } from 'node:path'
 import type { Disk, FileFacts } from '../disk.ts'
-import { unreadable, type PassedOver } from '../path-pattern.ts'
+import { isNameLost, nameLost, unreadable, type PassedOver } from '../path-pattern.ts'
 import { inodeKey } from './tracked-file.ts'
 
 const ASKED_AT_A_TIME = 64
@@ -15,6 +16,12 @@ export interface Listing {
   readonly listed: Map<string, Listed>
   /** Names of what is no file, or may not be asked for. */
   readonly failed: readonly PassedOver[]
+}
+
+/** Tells which paths cannot be looked at, now: they, and what is below them, may be there or not. */
+export function isHiddenBy(passedOver: readonly PassedOver[]): (path: string) => boolean {
+  const hidden = passedOver.filter(({ state }) => state === 'unreadable').map(({ path }) => path)
+  return (path) => hidden.some((each) => path === each || path.startsWith(join(each, sep)))
 }
 
 /** `isName` tells whether a file is known by a path already: of two names of one file, that one is taken. */
@@ -33,7 +40,10 @@ export async function listFiles(
       return { path, facts }
     })
     for (const { path, facts } of await Promise.all(asked)) {
-      if (facts === undefined) continue
+      if (facts === undefined) {
+        if (isNameLost(path)) failed.push(nameLost(path))
+        continue
+      }
       if (facts.kind !== 'file') {
         const what = facts.kind === 'directory' ? 'a directory' : 'neither a file nor a directory'
         failed.push({ path, state: facts.kind, reason: `${path} is ${what}.` })

@@ -38,7 +38,7 @@ export class Polling {
   }
 
   untilDue(): number {
-    return Math.max(0, this.#polledAt + this.#options.flow.pollMsMin - this.#options.rim.now())
+    return Math.max(0, this.#polledAt + this.#options.flow.pollMsMin - this.#options.rim.monotonic())
   }
 
   relistSoon(): void {
@@ -52,34 +52,35 @@ export class Polling {
   /** Looks at files, and returns those that were looked at. */
   async poll(): Promise<Iterable<TrackedFile>> {
     const { rim, flow } = this.#options
-    this.#polledAt = rim.now()
+    this.#polledAt = rim.monotonic()
     const planned = this.#plan()
     for (let at = 0; at < planned.length; at += LOOKED_AT_A_TIME) {
       const looks = planned.slice(at, at + LOOKED_AT_A_TIME).map((file) => this.#tracker.look(file))
       if ((await Promise.all(looks)).includes(false)) this.#isListingDue = true
     }
     await this.#lookAtDirectories()
-    const isOld = rim.now() - this.#listedAt >= flow.refreshMsMax
-    if ((!this.#isListingDue && !isOld) || rim.now() < this.#listNotBefore) return planned
+    const isOld = rim.monotonic() - this.#listedAt >= flow.refreshMsMax
+    if ((!this.#isListingDue && !isOld) || rim.monotonic() < this.#listNotBefore) return planned
     await this.#list()
     return this.#tracker.files
   }
 
   async #list(): Promise<void> {
     const { rim } = this.#options
-    const begunAt = rim.now()
+    const begunAt = rim.monotonic()
     this.#isListingDue = false
     this.#listedAt = begunAt
     await this.#tracker.relist()
     await this.#tracker.dropRead()
-    this.#listNotBefore = rim.now() + (rim.now() - begunAt) / LISTING_SHARE
+    const endedAt = rim.monotonic()
+    this.#listNotBefore = endedAt + (endedAt - begunAt) / LISTING_SHARE
     for (const directory of this.#changedAt.keys())
       if (!this.#tracker.directories.includes(directory)) this.#changedAt.delete(directory)
   }
 
   /** Files to look at now. */
   #plan(): readonly TrackedFile[] {
-    const now = this.#options.rim.now()
+    const now = this.#options.rim.monotonic()
     const files = [...this.#tracker.files]
     if (files.length <= QUIET_FILES_A_POLL) return files
     const isLively = (file: TrackedFile) => file.grewAt > file.trackedAt && now - file.grewAt < LIVELY_MS

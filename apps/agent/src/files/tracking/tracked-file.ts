@@ -29,9 +29,9 @@ export interface TrackedFile {
   tail: Fingerprint
   /** Ranges from `offset` on that need not be read. */
   taken: CheckedRange[]
-  /** The time of change at which its bytes were last compared with those that were read. */
+  /** The time of change, by the file system, at which its bytes were last compared with those that were read. */
   comparedAt: number
-  /** When the size was last seen to be another. */
+  /** When the size was last seen to be another: this time and those below are of the clock that only rises. */
   grewAt: number
   /** When the facts were last looked at. */
   seenAt: number

@@ -1,7 +1,7 @@
 // A file system in memory, with inodes: names can be moved and removed while files are open, inodes are used again, and time is the
 // test's.
 import { posix } from 'node:path'
-import type { DirectoryEntry, Disk, FileFacts, OpenedFile } from '../../../src/files/disk.ts'
+import type { DirectoryEntry, Disk, DiskWatch, FileFacts, OpenedFile } from '../../../src/files/disk.ts'
 
 interface Inode {
   readonly number: number
@@ -20,6 +20,11 @@ export class MemoryDisk implements Disk {
   readonly #directories = new Map<string, number>([['/', 0]])
   readonly #freed: number[] = []
   #nextInode = 1
+  readonly #denied = new Set<string>()
+  readonly #watches = new Map<string, Set<() => void>>()
+  /** Called when a watch is asked for, before it is there. */
+  onWatch: (path: string) => void = () => {}
+  hasWatches = true
   openHandles = 0
   bytesRead = 0
 
@@ -77,11 +82,34 @@ export class MemoryDisk implements Disk {
     this.#names.get(path)!.isDenied = isDenied
   }
 
+  /** Nobody may look into a directory any more. */
+  denyDirectory(path: string, isDenied = true): void {
+    if (isDenied) this.#denied.add(path)
+    else this.#denied.delete(path)
+  }
+
+  get watched(): number {
+    return [...this.#watches.values()].reduce((sum, watches) => sum + watches.size, 0)
+  }
+
+  isWatched(path: string): boolean {
+    return (this.#watches.get(path)?.size ?? 0) > 0
+  }
+
+  watch(path: string, onChange: () => void): DiskWatch | undefined {
+    this.onWatch(path)
+    if (!this.hasWatches || !this.#names.has(path)) return undefined
+    const watches = this.#watches.get(path) ?? new Set()
+    this.#watches.set(path, watches.add(onChange))
+    return { close: () => void watches.delete(onChange) }
+  }
+
   has(path: string): boolean {
     return this.#names.has(path)
   }
 
   list(directory: string): Promise<readonly DirectoryEntry[] | undefined> {
+    if (this.#denied.has(directory)) return Promise.reject(denied(directory))
     if (!this.#directories.has(directory)) return Promise.resolve(undefined)
     const files = [...this.#names.keys()].map((path) => ({ path, kind: 'file' as const }))
     const directories = [...this.#directories.keys()].map((path) => ({ path, kind: 'directory' as const }))
@@ -92,6 +120,7 @@ export class MemoryDisk implements Disk {
   }
 
   facts(path: string): Promise<FileFacts | undefined> {
+    if (this.#denied.has(posix.dirname(path))) return Promise.reject(denied(path))
     const inode = this.#names.get(path)
     if (inode !== undefined) return Promise.resolve(factsOf(inode))
     const changedAt = this.#directories.get(path)
@@ -103,10 +132,7 @@ export class MemoryDisk implements Disk {
   open(path: string): Promise<OpenedFile | undefined> {
     const inode = this.#names.get(path)
     if (inode === undefined) return Promise.resolve(undefined)
-    if (inode.isDenied)
-      return Promise.reject(
-        Object.assign(new Error(`EACCES: permission denied, open '${path}'`), { code: 'EACCES' }),
-      )
+    if (inode.isDenied) return Promise.reject(denied(path))
     this.openHandles++
     inode.opened++
     return Promise.resolve({
@@ -143,11 +169,17 @@ export class MemoryDisk implements Disk {
   #modified(inode: Inode): void {
     inode.modifiedAt = this.#now()
     inode.changedAt = inode.modifiedAt
+    for (const [path, watches] of this.#watches)
+      if (this.#names.get(path) === inode) for (const tell of watches) tell()
   }
 
   #touchParent(path: string): void {
     this.#directories.set(posix.dirname(path), this.#now())
   }
+}
+
+function denied(path: string): Error {
+  return Object.assign(new Error(`EACCES: permission denied, open '${path}'`), { code: 'EACCES' })
 }
 
 function factsOf({ number, content, modifiedAt, changedAt, bornAt, links }: Inode): FileFacts {

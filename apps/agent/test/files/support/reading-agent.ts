@@ -1,7 +1,7 @@
 // An agent that reads the files of one flow, and may crash: positions are those of the app, and what is durable of them survives.
 import { FlowFiles } from '../../../src/files/flow-files.ts'
 import type { Disk } from '../../../src/files/disk.ts'
-import type { FlowFileSettings } from '../../../src/files/flow-file-settings.ts'
+import type { FilesRim, FlowFileSettings } from '../../../src/files/flow-file-settings.ts'
 import type { CheckedRange, LineRun } from '../../../src/lines/line-run.ts'
 import { FlowPositions } from '../../../src/positions/flow-positions.ts'
 import {
@@ -11,10 +11,15 @@ import {
   type PositionFact,
 } from '../../../src/positions/position-facts.ts'
 
+type FilesClock = Pick<FilesRim, 'now' | 'monotonic' | 'wait'>
+
 /** A clock that moves when it is told to, and when somebody waits. */
 export class TestClock {
   ms = 1_700_000_000_000
-  readonly now = (): number => this.ms
+  /** How far the clock on the wall is off. */
+  offMs = 0
+  readonly now = (): number => this.ms + this.offMs
+  readonly monotonic = (): number => this.ms
   readonly wait = (ms: number): Promise<void> => {
     this.ms += Math.max(1, ms)
     return Promise.resolve()
@@ -31,6 +36,7 @@ export const SETTINGS: FlowFileSettings = {
   pollMsMin: 100,
   refreshMsMax: 1_000,
   once: false,
+  watchesMax: 0,
 }
 
 /** What is thrown where the agent dies in the middle of something. */
@@ -39,7 +45,7 @@ export class AgentDied extends Error {}
 export class ReadingAgent {
   readonly #disk: Disk
   readonly #settings: FlowFileSettings
-  readonly clock: Pick<TestClock, 'now' | 'wait'>
+  readonly clock: FilesClock
   /** What the journal holds, as text. */
   #journal: readonly string[] = []
   /** After how many writes to the journal the agent dies, and whether the last one is durable then. */
@@ -47,7 +53,7 @@ export class ReadingAgent {
   positions!: FlowPositions
   files!: FlowFiles
 
-  constructor(disk: Disk, clock: Pick<TestClock, 'now' | 'wait'>, settings: Partial<FlowFileSettings> = {}) {
+  constructor(disk: Disk, clock: FilesClock, settings: Partial<FlowFileSettings> = {}) {
     this.#disk = disk
     this.clock = clock
     this.#settings = { ...SETTINGS, ...settings }
@@ -74,6 +80,7 @@ export class ReadingAgent {
     const rim = {
       disk: this.#disk,
       now: this.clock.now,
+      monotonic: this.clock.monotonic,
       wait: this.clock.wait,
     }
     this.files = await FlowFiles.open({
