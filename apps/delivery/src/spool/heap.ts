@@ -1,6 +1,5 @@
 // The records of one object on their way: in memory while they are few, then in a file. Runs in the app. The file is no promise: what is
 // in it is read again from the stream after a crash.
-import { createReadStream } from 'node:fs'
 import { open, rm, writeFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Spooled } from '../engine/object-encoder.ts'
@@ -15,22 +14,35 @@ export interface HeapPlace {
 /** Pieces of one call of writev: what all systems take. */
 const PIECES_MAX = 1000
 
+/** Bytes that copied records are put into together: few at first, since there may be thousands of heaps. */
+const SLAB_BYTES_MIN = 512
+const SLAB_BYTES_MAX = 256 * 1024
+
 export class Heap implements Spooled {
   readonly #place: HeapPlace
+  readonly #isCopied: boolean
   #pieces: Uint8Array[] = []
   #memoryBytes = 0
   #bytes = 0
   #records = 0
+  /** What copied records are in; from `slabFrom` to `slabTo` they are not among the pieces yet. */
+  #slab = new Uint8Array(0)
+  #slabFrom = 0
+  #slabTo = 0
   #path: string | undefined
   #handle: FileHandle | undefined
   #writing: Promise<void> = Promise.resolve()
-  #fault: Error | undefined
   #fileBytes = 0
   #isReleased = false
   readonly #scratch: string[] = []
 
-  constructor(place: HeapPlace) {
+  /**
+   * `isCopied`: pieces are views of memory that others' records share, which a few that wait here would keep for as long: they are
+   * copied.
+   */
+  constructor(place: HeapPlace, isCopied = false) {
     this.#place = place
+    this.#isCopied = isCopied
   }
 
   get bytes(): number {
@@ -53,40 +65,38 @@ export class Heap implements Spooled {
 
   /** Takes a record: pieces that nobody changes. */
   add(pieces: readonly Uint8Array[], bytes: number): void {
-    for (const piece of pieces) this.#pieces.push(piece)
+    for (const piece of pieces) {
+      if (this.#isCopied) this.#copy(piece)
+      else this.#pieces.push(piece)
+    }
     this.#records++
     this.#bytes += bytes
     this.#memoryBytes += bytes
   }
 
-  /** Moves what is in memory to the file. Fulfils when memory has none of it; rejects where the disk does not take it. */
+  /** Moves what is in memory to the file. Fulfils when memory has none of it; where the disk does not take it, it stays, and this rejects. */
   async spill(): Promise<void> {
-    const pieces = this.#pieces
-    const bytes = this.#memoryBytes
-    if (pieces.length > 0) {
-      this.#pieces = []
-      this.#memoryBytes = 0
-      this.#path ??= join(this.#place.directory, this.#place.fileName())
-      this.#writing = this.#writing.then(() => this.#write(pieces, bytes))
-    }
-    await this.#writing
-    if (this.#fault !== undefined) throw this.#fault
+    const writing = this.#writing.then(() => this.#write())
+    this.#writing = writing.catch(() => {})
+    await writing
   }
 
   async *chunks(): AsyncGenerator<Uint8Array> {
     await this.#writing
-    if (this.#fault !== undefined) throw this.#fault
     this.#throwIfReleased()
-    if (this.#path !== undefined && this.#fileBytes > 0) {
-      yield* createReadStream(this.#path, { end: this.#fileBytes - 1, highWaterMark: 256 * 1024 })
+    if (this.#fileBytes > 0) {
+      // By the open file: its name may have been removed by those who tidy directories of temporary files.
+      const place = { start: 0, end: this.#fileBytes - 1, highWaterMark: 256 * 1024, autoClose: false }
+      yield* this.#handle!.createReadStream(place)
     }
     // Half of the records would look like an object.
     this.#throwIfReleased()
+    this.#endSlab()
     yield* this.#pieces
   }
 
   async toFile(): Promise<string> {
-    if (this.#path === undefined && this.#pieces.length === 0) {
+    if (this.#path === undefined && this.#memoryBytes === 0) {
       this.#path = join(this.#place.directory, this.#place.fileName())
       await writeFile(this.#path, '')
     }
@@ -104,8 +114,10 @@ export class Heap implements Spooled {
   async release(): Promise<void> {
     this.#isReleased = true
     this.#pieces = []
+    this.#slab = new Uint8Array(0)
+    this.#slabFrom = this.#slabTo = 0
     this.#memoryBytes = 0
-    await this.#writing.catch(() => {})
+    await this.#writing
     await this.#handle?.close().catch(() => {})
     this.#handle = undefined
     const paths = this.#path === undefined ? this.#scratch : [this.#path, ...this.#scratch]
@@ -116,28 +128,60 @@ export class Heap implements Spooled {
     if (this.#isReleased) throw new Error('The records of this object are not wanted any more.')
   }
 
-  async #write(pieces: Uint8Array[], bytes: number): Promise<void> {
-    if (this.#fault !== undefined) return
+  #copy(piece: Uint8Array): void {
+    if (piece.length > this.#slab.length - this.#slabTo) {
+      this.#endSlab()
+      const usual = Math.min(Math.max(SLAB_BYTES_MIN, 2 * this.#slab.length), SLAB_BYTES_MAX)
+      this.#slab = Buffer.allocUnsafeSlow(Math.max(usual, piece.length))
+      this.#slabFrom = this.#slabTo = 0
+    }
+    this.#slab.set(piece, this.#slabTo)
+    this.#slabTo += piece.length
+  }
+
+  /** Puts what was copied so far among the pieces. */
+  #endSlab(): void {
+    if (this.#slabTo > this.#slabFrom) this.#pieces.push(this.#slab.subarray(this.#slabFrom, this.#slabTo))
+    this.#slabFrom = this.#slabTo
+  }
+
+  /** One at a time. What could not be written is in memory, before what came meanwhile. */
+  async #write(): Promise<void> {
+    this.#endSlab()
+    const pieces = this.#pieces
+    if (pieces.length === 0 || this.#isReleased) return
+    this.#pieces = []
     try {
-      this.#handle ??= await open(this.#path!, 'w')
-      await writePieces(this.#handle, pieces)
+      this.#path ??= join(this.#place.directory, this.#place.fileName())
+      this.#handle ??= await open(this.#path, 'w+')
+      const bytes = await writePieces(this.#handle, pieces, this.#fileBytes)
       this.#fileBytes += bytes
+      this.#memoryBytes -= bytes
     } catch (error) {
-      this.#fault = error instanceof Error ? error : new Error(String(error))
+      this.#pieces = [...pieces, ...this.#pieces]
+      throw error
     }
   }
 }
 
-/** Writes pieces one behind the other at the end of a file. */
-export async function writePieces(handle: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
+/** Writes pieces one behind the other, and returns their bytes: from a place in the file, or at its end. */
+export async function writePieces(
+  handle: FileHandle,
+  pieces: readonly Uint8Array[],
+  from?: number,
+): Promise<number> {
+  let bytes = 0
   for (let at = 0; at < pieces.length; at += PIECES_MAX) {
     const some = pieces.slice(at, at + PIECES_MAX)
     const wanted = some.reduce((sum, { length }) => sum + length, 0)
-    let { bytesWritten } = await handle.writev(some)
+    const place = (): number | undefined => (from === undefined ? undefined : from + bytes)
+    const end = bytes + wanted
+    bytes += (await handle.writev(some, place())).bytesWritten
     // A disk that is nearly full takes a part, and then says why.
-    for (let rest = wanted - bytesWritten; rest > 0; rest = wanted - bytesWritten) {
-      const left = Buffer.concat(some).subarray(bytesWritten)
-      bytesWritten += (await handle.write(left)).bytesWritten
+    while (bytes < end) {
+      const left = Buffer.concat(some).subarray(wanted - (end - bytes))
+      bytes += (await handle.write(left, 0, left.length, place() ?? null)).bytesWritten
     }
   }
+  return bytes
 }

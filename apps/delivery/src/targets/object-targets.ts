@@ -125,7 +125,8 @@ class ObjectTarget implements LaneTarget {
   }
 
   open(): LaneHeap {
-    return new ObjectHeap(this.#parts)
+    // What comes of one read goes to many partitions, and those wait for very different times.
+    return new ObjectHeap(this.#parts, this.#naming.partition !== '')
   }
 
   isThere({ key }: PendingObject, signal: AbortSignal): Promise<boolean> {
@@ -148,8 +149,8 @@ class ObjectHeap extends Heap implements LaneHeap {
   readonly #parts: TargetParts
   readonly #pieces: Uint8Array[] = []
 
-  constructor(parts: TargetParts) {
-    super(parts.heaps)
+  constructor(parts: TargetParts, isCopied: boolean) {
+    super(parts.heaps, isCopied)
     this.#parts = parts
   }
 

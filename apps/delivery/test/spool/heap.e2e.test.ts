@@ -1,5 +1,5 @@
 // Heaps: records in memory and in a file are read as one, as often as one likes, and are gone when they are released.
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -57,11 +57,50 @@ it('a heap that is released: leaves no file, and gives no part of its records as
   expect(await readdir(directory)).toEqual([])
 })
 
-it('a heap whose file cannot be written: says so, and never gives a part', async () => {
-  const heap = new Heap({ directory: join(directory, 'nowhere'), fileName: () => 'x' })
+it('a heap whose file cannot be written: says so, keeps all of its records, and writes them when it can', async () => {
+  const nowhere = join(directory, 'nowhere')
+  const heap = new Heap({ directory: nowhere, fileName: () => 'x' })
   heap.add([Buffer.from('a')], 1)
   await expect(heap.spill()).rejects.toThrow('ENOENT')
-  await expect(textOf(heap)).rejects.toThrow('ENOENT')
+  heap.add([Buffer.from('b')], 1)
+  expect(heap.memoryBytes).toBe(2)
+  expect(heap.file).toBeUndefined()
+  expect(await textOf(heap)).toBe('ab')
+  await mkdir(nowhere)
+  await heap.spill()
+  expect(heap.memoryBytes).toBe(0)
+  expect(await readFile(heap.file!, 'utf8')).toBe('ab')
+  await heap.release()
+  await rm(nowhere, { recursive: true })
+})
+
+it('a heap whose file is removed by somebody: still gives its records', async () => {
+  const heap = heapHere()
+  heap.add([Buffer.from('a')], 1)
+  await heap.spill()
+  heap.add([Buffer.from('b')], 1)
+  await rm(heap.file ?? join(directory, `heap-${files - 1}`))
+  expect(await textOf(heap)).toBe('ab')
+  await heap.release()
+})
+
+it('a heap that copies: keeps nothing of the memory that its records were views of, and gives the same', async () => {
+  const heap = new Heap({ directory, fileName: () => `heap-${files++}` }, true)
+  const batch = Buffer.alloc(1024 * 1024)
+  let wanted = ''
+  for (let i = 0; i < 400; i++) {
+    const text = `record ${i} ${'x'.repeat(i * 5)}\n`
+    const view = batch.subarray(0, text.length)
+    view.write(text)
+    heap.add([view], text.length)
+    wanted += text
+    if (i === 150) await heap.spill()
+    if (i === 300) expect(await textOf(heap)).toBe(wanted)
+  }
+  batch.fill(0)
+  expect(await textOf(heap)).toBe(wanted)
+  expect(await readFile(await heap.toFile(), 'utf8')).toBe(wanted)
+  for await (const piece of heap.chunks()) expect(piece.buffer).not.toBe(batch.buffer)
   await heap.release()
 })
 
