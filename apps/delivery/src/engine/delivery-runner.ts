@@ -46,6 +46,8 @@ export class DeliveryRunner {
   readonly #held = new Map<string, Held>()
   readonly #ending = new AbortController()
   #group: Group<Uint8Array> | undefined
+  /** Faults since the position of a shard has moved. */
+  #faults = 0
   readonly #running: Promise<void>
   readonly #retrying: Promise<void>
 
@@ -98,6 +100,7 @@ export class DeliveryRunner {
       this.#group = group
       try {
         await group.run((records, context) => this.#handle(records, context))
+        if (!signal.aborted) await wait(clock, backoff(this.#faults, random), signal).catch(() => {})
       } catch (error) {
         if (signal.aborted) return
         const isOwnGroup = MillraceError.is(error, 'groupNotFound')
@@ -174,13 +177,29 @@ export class DeliveryRunner {
       clock,
       random,
       log: (level, message, error) => log(level, `${name}: ${message}`, error),
+      onFault: (error) => {
+        if (held()?.epoch === epoch && !signal.aborted) this.#beginAgain(shardId, error)
+      },
       onPosition: (position) => {
         const now = held()
         if (now?.epoch !== epoch || position <= 0) return
         // The document says where to go on; the group's checkpoint says from where to read, and may be behind.
+        this.#faults = 0
         now.context.checkpoint({ shardId, sequenceNumber: position - 1 }).catch(() => {})
       },
     })
+  }
+
+  /** Leaves the group, and joins it anew: what the shard had taken is read again, from what is durable. */
+  #beginAgain(shardId: string, error: Error): void {
+    const { name, log } = this.#parts
+    this.#faults++
+    log(
+      'warn',
+      `${name}: ${shardId} could not be gone on with, and the delivery begins again: ${error.message}`,
+      error,
+    )
+    void this.#group?.stop().catch(() => {})
   }
 
   #drop({

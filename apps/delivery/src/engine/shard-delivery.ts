@@ -27,6 +27,8 @@ export interface ShardDeliveryParts {
   readonly random: () => number
   /** Called when records below the position are delivered. */
   readonly onPosition: (position: number) => void
+  /** Called when it ends by a fault of its own: what waits must be read again, under another lease. */
+  readonly onFault: (error: Error) => void
   readonly log: (level: 'info' | 'warn', message: string, error?: unknown) => void
 }
 
@@ -74,7 +76,7 @@ export class ShardDelivery {
         this.#wake()
       },
       onTrouble: () => this.#troubled(),
-      onFault: (error) => this.stop(error),
+      onFault: (error) => this.#fail(error),
     })
     this.#writer = new ObjectWriter({
       targets: parts.targets,
@@ -99,7 +101,7 @@ export class ShardDelivery {
         parts.log('warn', message, error)
         this.#troubled()
       },
-      onFault: (error) => this.stop(error),
+      onFault: (error) => this.#fail(error),
     })
     this.#buffers = new Buffers({
       definition,
@@ -112,7 +114,7 @@ export class ShardDelivery {
         this.#queuedBytes += entry.heap?.bytes ?? 0
         this.#writer.add(entry)
       },
-      onFault: (error) => this.stop(asError(error)),
+      onFault: (error) => this.#fail(asError(error)),
     })
   }
 
@@ -196,6 +198,12 @@ export class ShardDelivery {
     this.#wake()
   }
 
+  #fail(error: Error): void {
+    if (this.#over !== undefined) return
+    this.stop(error)
+    this.#parts.onFault(error)
+  }
+
   #done(entry: Entry): void {
     if (this.#over !== undefined) return
     this.#uncommitted.delete(entry)
@@ -227,8 +235,7 @@ export class ShardDelivery {
       const isOpen = state.pending.length > 0 || Object.keys(state.ahead).length > 0
       const { trouble } = this
       // The lane that holds the position is written, before the document becomes large.
-      if (Object.keys(state.ahead).length > AHEAD_MAX)
-        queueMicrotask(() => this.#buffers.keepWithin(this.#buffers.openLanes - 1))
+      if (Object.keys(state.ahead).length > AHEAD_MAX) queueMicrotask(() => this.#relieve())
       return {
         ...state,
         delivered: this.#delivered,
@@ -238,9 +245,18 @@ export class ShardDelivery {
     })
   }
 
+  #relieve(): void {
+    if (this.#over !== undefined) return
+    try {
+      this.#buffers.keepWithin(this.#buffers.openLanes - 1)
+    } catch (error) {
+      this.#fail(asError(error))
+    }
+  }
+
   #troubled(): void {
     if (this.#over !== undefined) return
-    this.#save().catch((error: unknown) => this.stop(asError(error)))
+    this.#save().catch((error: unknown) => this.#fail(asError(error)))
     this.#wake()
   }
 

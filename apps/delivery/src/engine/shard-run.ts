@@ -13,7 +13,7 @@ import type { SourceRecord } from './source-record.ts'
 
 export interface ShardRunParts extends Pick<
   ShardDeliveryParts,
-  'room' | 'clock' | 'random' | 'onPosition' | 'log'
+  'room' | 'clock' | 'random' | 'onPosition' | 'onFault' | 'log'
 > {
   readonly shard: NamedShard
   readonly definition: DeliveryDefinition
@@ -98,9 +98,9 @@ export class ShardRun {
     { pipeline, targets }: DeliveryParts,
     start: ShardDeliveryParts['start'],
   ): ShardDelivery {
-    const { shard, progress, room, clock, random, onPosition, log } = this.#parts
+    const { shard, progress, room, clock, random, onPosition, onFault, log } = this.#parts
     const made: LaneTargets = targets(shard)
-    const rim = { room, clock, random, onPosition, log }
+    const rim = { room, clock, random, onPosition, onFault, log }
     return new ShardDelivery({ definition, pipeline, targets: made, progress, start, ...rim })
   }
 

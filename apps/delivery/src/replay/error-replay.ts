@@ -64,7 +64,7 @@ export async function replay(key: string, store: ObjectStore, replaying: ReplayP
   })
   const shardIndex = parseInt(hash.slice(0, 12), 16)
   const shard = { delivery: name, streamId: REPLAYED_STREAM, shardIndex }
-  const rim = { room, clock, random, log, onPosition: () => {} }
+  const rim = { room, clock, random, log, onPosition: () => {}, onFault: () => {} }
   const run = await ShardRun.open({ shard, definition, current: parts, open, progress, ...rim })
   try {
     for (let at = 0; at < records.length; at += RUN_RECORDS) {

@@ -121,6 +121,7 @@ export class SmallShard {
       room: new SpoolRoom({ bytesMax: 2 ** 30, memoryBytesMax: 2 ** 30 }),
       clock: this.clock,
       random: () => 0.5,
+      onFault: () => {},
       log: () => {},
       onPosition: (position) => {
         if (!life.isOver) this.checkpoint = Math.max(this.checkpoint, position)
