@@ -53,6 +53,9 @@ export function objectPlaceOf(
   { s3Endpoint, s3Region }: PlaceFlags,
   directory: string,
 ): { readonly destination: ObjectDestination; readonly prefix: string } {
+  // An unset variable of a script would fill the working directory with files.
+  if (text.trim() === '')
+    throw new Failure('A place is empty: give a path, s3://bucket/prefix, https://… or stream:NAME.', 'usage')
   const s3 = /^s3:\/\/([^/]+)\/?(.*)$/.exec(text)
   if (s3 !== null) {
     const prefix = s3[2]!

@@ -134,6 +134,7 @@ describe('millrace delivery', () => {
     [['--to', 'ftp://host/x'], 2, 'is no place to deliver to'],
     [['--error-prefix', 'x!{timestamp:yyyy}/'], 2, 'must be one of them'],
     [['--partition-by', 'k=.a |'], 2, 'refused by jq'],
+    [['--to', ''], 2, 'A place is empty'],
   ])('refuses %j with the place of the fault', async (args, code, message) => {
     const refused = await run('delivery', 'create', 'bad', '--stream', 'enriched', '--to', './bad', ...args)
     expect(refused.stderr).toContain(message)
