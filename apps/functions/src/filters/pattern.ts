@@ -15,6 +15,8 @@ export interface CompiledFields {
 
 /** How deep fields of a pattern may lie in each other. */
 const DEPTH_MAX = 64
+/** How deep arrays of data may lie in each other: what is deeper has no leaves. */
+const ARRAYS_MAX = 512
 /** How many patterns one `$or` may have. */
 const ALTERNATIVES_MAX = 64
 
@@ -108,15 +110,15 @@ function fieldOf(value: unknown, name: string): unknown {
 }
 
 /** An object is no leaf, and an array is one if one of its elements is. */
-function isLeaf(value: unknown): boolean {
-  if (Array.isArray(value)) return value.some(isLeaf)
+function isLeaf(value: unknown, depth = 0): boolean {
+  if (Array.isArray(value)) return depth < ARRAYS_MAX && value.some((each) => isLeaf(each, depth + 1))
   return value !== undefined && !isObject(value)
 }
 
 function ofLeaves(test: LeafTest): ValueTest {
-  const matches = (value: unknown): boolean => {
-    if (Array.isArray(value)) return value.some(matches)
+  const matches = (value: unknown, depth: number): boolean => {
+    if (Array.isArray(value)) return depth < ARRAYS_MAX && value.some((each) => matches(each, depth + 1))
     return value !== undefined && !isObject(value) && test(value)
   }
-  return matches
+  return (value) => matches(value, 0)
 }

@@ -223,3 +223,11 @@ describe('JSON as it was written', () => {
     )
   })
 })
+
+it('data that is nested without end matches nothing, and ends nothing', () => {
+  const deep = `{"f":${'['.repeat(200_000)}1${']'.repeat(200_000)}}`
+  expect(passes('{"data":{"f":[1]}}', deep)).toBe(false)
+  expect(passes('{"data":{"f":["a"]}}', deep)).toBe(false)
+  expect(passes('{"data":{"f":[{"exists":true}]}}', deep)).toBe(false)
+  expect(passes('{"data":{"f":[1]}}', '{"f":[[[1]]]}')).toBe(true)
+})
