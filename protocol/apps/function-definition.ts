@@ -52,6 +52,8 @@ export type FailureDestination =
 
 /** Records of a shard that are passed over by command. */
 export interface SkippedRecords {
+  /** The stream that has them: one that is made again under its name has others. */
+  readonly streamId: number
   readonly shardId: string
   /** The first one, and the number after the last one. */
   readonly from: number

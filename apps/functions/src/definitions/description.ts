@@ -40,13 +40,25 @@ async function describedMapping(client: Client, named: NamedMapping): Promise<Ma
   const { uuid } = named
   const report = await client.documents<EventSourceReport>(functionKinds.reports).get(uuid)
   const shards: Record<string, ShardProgress> = {}
+  const streamId = await streamIdOf(client, named.mapping.source.stream)
   const progress = client.documents<ShardProgress>(functionKinds.progress)
   for await (const { name, value } of progress.list({ prefix: `${uuid}/` })) {
     const place = name.slice(uuid.length + 1)
-    // Parts of a large state lie below the document of their shard.
-    if (place.split('/').length === 2) shards[place] = value
+    const [stream, ...inStream] = place.split('/')
+    // Parts of a large state lie below the document of their shard. A stream that was made again has left what was kept of the former one.
+    if (inStream.length === 1 && Number(stream) === streamId) shards[place] = value
   }
   return { ...named, report: report?.value, group: await groupOf(client, uuid), shards }
+}
+
+/** Undefined where there is no such stream now. */
+async function streamIdOf(client: Client, stream: string): Promise<number | undefined> {
+  try {
+    return (await client.describeStream(stream)).id
+  } catch (error) {
+    if (MillraceError.is(error, 'streamNotFound')) return undefined
+    throw error
+  }
 }
 
 async function groupOf(client: Client, uuid: string): Promise<GroupDescription | undefined> {

@@ -97,7 +97,7 @@ export async function setMappingEnabled(
 export async function skipRecords(
   { client, now }: Pick<DefinitionDoor, 'client' | 'now'>,
   uuid: string,
-  skipped: Omit<SkippedRecords, 'at'>,
+  skipped: Omit<SkippedRecords, 'at' | 'streamId'>,
 ): Promise<NamedMapping> {
   if (!(
     Number.isSafeInteger(skipped.from) &&
@@ -112,9 +112,13 @@ export async function skipRecords(
   }
   // As `3` and `shard-3` too.
   const shardId = shardIdOf(parseShardId(skipped.shardId))
+  const { mapping: found } = await getMapping(client, uuid)
+  const { id: streamId } = await client.describeStream(found.source.stream)
   return change(client, uuid, (mapping) => ({
     ...mapping,
-    skips: [...(mapping.skips ?? []), { ...skipped, shardId, at: now() }].slice(-definitionLimits.skipsMax),
+    skips: [...(mapping.skips ?? []), { ...skipped, streamId, shardId, at: now() }].slice(
+      -definitionLimits.skipsMax,
+    ),
     updatedAt: now(),
     version: mapping.version + 1,
   }))

@@ -170,7 +170,7 @@ export class FunctionHarness {
       },
       streamArn: arn,
       functionArn: functionArn('harness'),
-      rules: rulesOf(mapping, shardId, Infinity),
+      rules: rulesOf(mapping, { streamId: 0, shardId }, Infinity),
       reportsItemFailures: mapping.reportsItemFailures,
       filter: this.#filter,
       wantsRecords: mapping.to !== undefined,

@@ -1,5 +1,6 @@
 // Work of a shard that is tried until it succeeds, and shown for as long as it does not: output, and documents about failures. Runs in the app.
 import type { Standstill } from '../progress/shard-progress.ts'
+import { standstillDetail } from '../progress/standstill-detail.ts'
 import { retryDelayMs } from './rules.ts'
 
 export interface InsistenceParts {
@@ -33,6 +34,10 @@ export class Insistence {
     return [...this.#troubles].map(([key, { detail }]) => `${key} ${detail}`).join('\n')
   }
 
+  get isStopped(): boolean {
+    return this.#stopping.signal.aborted
+  }
+
   /** Ends what is tried, and lets nothing more be. */
   stop(): void {
     this.#stopping.abort()
@@ -50,7 +55,7 @@ export class Insistence {
         return true
       } catch (error) {
         if (signal.aborted || isOver(error)) return false
-        const detail = error instanceof Error ? error.message : String(error)
+        const detail = standstillDetail(error instanceof Error ? error.message : String(error))
         const since = this.#troubles.get(key)?.since ?? now()
         this.#troubles.set(key, { ...what, detail, attempts, since })
         onChange()

@@ -1,5 +1,6 @@
 // What a machine keeps for the run after it, and what it finds there: batches with their attempts, and why lanes stand still. Runs in the app, pure.
 import type { Piece, ShardProgress, Standstill } from '../progress/shard-progress.ts'
+import { standstillDetail } from '../progress/standstill-detail.ts'
 import type { Lane, PinnedPiece } from './lane.ts'
 import type { Settled } from './work.ts'
 
@@ -18,7 +19,7 @@ export function standstillOf<R, O>(
     ? [windowLast, windowLast + 1]
     : [records[0]!.sequenceNumber, records.at(-1)!.sequenceNumber + 1]
   const reason = isFinal ? 'finalCall' : failure.isThrottle ? 'throttled' : 'retrying'
-  const detail = `${failure.errorType}: ${failure.errorMessage}`
+  const detail = standstillDetail(`${failure.errorType}: ${failure.errorMessage}`)
   return [{ reason, detail, lane, from, to, attempts, since }]
 }
 

@@ -15,11 +15,12 @@ import type { EventSource } from '../events/kinesis-batch.ts'
 import { sendFailure, type PostJson } from '../failures/failure-sender.ts'
 import { compileFilters, type RecordFilter } from '../filters/record-filter.ts'
 import type { Invoker } from '../invocation.ts'
+import { NamedWriter, type OutputWriter } from '../output/named-writer.ts'
 import { ProgressStore, ShardTakenError } from '../progress/progress-store.ts'
 import { ACCOUNT, REGION } from '../runtime/function-environment.ts'
 import { MappingMeter } from './mapping-meter.ts'
 import { rulesOf, skipsOf } from './rules.ts'
-import { ShardRun, type OutputWriter } from './shard-run.ts'
+import { ShardRun } from './shard-run.ts'
 
 /** What mappings need of the app. */
 export interface MappingParts {
@@ -72,9 +73,9 @@ export class MappingRun {
   skip(mapping: EventSourceMapping): void {
     this.#mapping = mapping
     for (const [key, { run }] of this.#shards) {
-      const shardId = key.slice(key.indexOf('/') + 1)
+      const [streamId, shardId] = key.split('/') as [string, string]
       run.then(
-        (shard) => shard.skip(skipsOf(mapping, shardId)),
+        (shard) => shard.skip(skipsOf(mapping, { streamId: Number(streamId), shardId })),
         () => {},
       )
     }
@@ -209,7 +210,7 @@ export class MappingRun {
     const { onFailure, to } = mapping
     return new ShardRun({
       functionName: mapping.function,
-      rules: rulesOf(mapping, shardId, retentionMs),
+      rules: rulesOf(mapping, { streamId, shardId }, retentionMs),
       reportsItemFailures: mapping.reportsItemFailures,
       filter: this.#filter,
       source,
@@ -218,7 +219,7 @@ export class MappingRun {
       invoker,
       progress,
       save: (saved) => store.save(saved),
-      writer: to === undefined ? undefined : await openWriter(to.stream),
+      writer: to === undefined ? undefined : new NamedWriter(client, to.stream, openWriter),
       tellFailure:
         onFailure === undefined
           ? undefined

@@ -33,8 +33,18 @@ export const mappingLimits = {
   backoffMaxMs: 30_000,
 } as const
 
+/** A stream that was made again has shards of the same names, and other records in them. */
+export interface ShardOfStream {
+  readonly streamId: number
+  readonly shardId: string
+}
+
 /** The rules for one shard. */
-export function rulesOf(mapping: EventSourceMapping, shardId: string, retentionMs: number): MappingRules {
+export function rulesOf(
+  mapping: EventSourceMapping,
+  shard: ShardOfStream,
+  retentionMs: number,
+): MappingRules {
   const { batchSize, batchWindowMs, parallelizationFactor, retriesMax, recordAgeMaxMs } = mapping
   const { bisectsOnError, tumblingWindowMs } = mapping
   return {
@@ -46,13 +56,16 @@ export function rulesOf(mapping: EventSourceMapping, shardId: string, retentionM
     retentionMs,
     bisectsOnError,
     tumblingWindowMs,
-    skips: skipsOf(mapping, shardId),
+    skips: skipsOf(mapping, shard),
   }
 }
 
 /** What is skipped of one shard. */
-export function skipsOf({ skips = [] }: EventSourceMapping, shardId: string): MappingRules['skips'] {
-  return skips.filter((each) => each.shardId === shardId)
+export function skipsOf(
+  { skips = [] }: EventSourceMapping,
+  { streamId, shardId }: ShardOfStream,
+): MappingRules['skips'] {
+  return skips.filter((each) => each.shardId === shardId && each.streamId === streamId)
 }
 
 /** Waits before the next call: twice as long each time, the upper half at random. */

@@ -99,10 +99,7 @@ export class ShardMachine<R, O> {
   /** What became of a call. */
   answered(work: Work<R>, outcome: WorkOutcome<O>, now: number): void {
     work.isInvoked = false
-    if (!outcome.ok) {
-      this.#failed(work, outcome, { now, isSplit: false })
-      return
-    }
+    if (!outcome.ok) return this.#failed(work, outcome, { now, isSplit: false })
     const { failedFrom, output, requestId } = outcome
     const isDone = ({ sequenceNumber }: MappedRecord<R>): boolean =>
       failedFrom === undefined || sequenceNumber < failedFrom
@@ -175,14 +172,18 @@ export class ShardMachine<R, O> {
   /** All records below it are done. With a window that is open, its last record is not. */
   get position(): number {
     let position = this.#readTo
-    for (const lane of this.#lanes) position = Math.min(position, lane.firstUndone ?? this.#readTo)
+    for (const lane of this.#lanes) position = Math.min(position, lane.firstUndone ?? position)
     return Math.min(position, this.#windows.doneState?.last ?? position)
   }
 
   /** Nothing is under way. */
   get isQuiet(): boolean {
-    if (this.#untold > 0 || this.#giveUps.length > 0 || this.#line.isBusy) return false
-    return this.#lanes.every(({ works }) => works[0]?.isInvoked !== true)
+    return this.#untold === 0 && this.#giveUps.length === 0 && !this.#line.isBusy && !this.isCalling
+  }
+
+  /** Calls are under way. */
+  get isCalling(): boolean {
+    return this.#lanes.some(({ works }) => works[0]?.isInvoked === true)
   }
 
   /** The shard has ended, and all of its records are done. */

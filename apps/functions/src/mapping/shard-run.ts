@@ -1,15 +1,17 @@
 // Carries out what the machine of one shard says: calls the function, stores output, tells failure destinations, keeps progress, moves the
 // checkpoint. Runs in the app, one for each lease of a shard. Only one thing at a time changes the document of the shard; a checkpoint never
 // passes what the document does not know, where windows make that matter.
-import type { BatchContext, RecordInput, StreamRecord } from 'millrace'
+import type { BatchContext, StreamRecord } from 'millrace'
 import { packBatch, type EventSource, type WindowOfCall } from '../events/kinesis-batch.ts'
 import { recordEventBytes } from '../events/event-size.ts'
 import type { FailureDocument } from '../failures/failure-document.ts'
 import { failureDocument } from '../failures/failure-document.ts'
 import type { RecordFilter } from '../filters/record-filter.ts'
 import type { Invoker } from '../invocation.ts'
+import type { OutputWriter } from '../output/named-writer.ts'
 import { outputRecords } from '../output/output-records.ts'
 import type { PackedRecords } from '../output/packed-records.ts'
+import { formerLanesAbove, formerLanesOf, wasDone, type FormerLanes } from '../progress/former-lanes.ts'
 import { ShardTakenError } from '../progress/progress-store.ts'
 import type { ShardProgress, Standstill } from '../progress/shard-progress.ts'
 import { Insistence, type Insisted } from './insistence.ts'
@@ -20,18 +22,6 @@ import type { MappingMeter } from './mapping-meter.ts'
 import { mappingLimits, type MappingRules } from './rules.ts'
 import { ShardMachine } from './shard-machine.ts'
 import type { MappedRecord, MappingAction, Settled, Work, WorkOutcome } from './work.ts'
-
-/** Puts output into a stream, once: the part of a prepared writer that a shard uses. */
-export interface OutputWriter {
-  append(records: readonly RecordInput[], options: KeepOptions): Promise<void>
-  resume(plan: unknown, records: readonly RecordInput[], options: KeepOptions): Promise<void>
-  close(): Promise<void>
-}
-
-interface KeepOptions {
-  readonly keep: (plan: unknown) => Promise<void>
-  readonly signal: AbortSignal
-}
 
 /** What a run of a shard needs. */
 export interface ShardRunParts {
@@ -71,6 +61,7 @@ export class ShardRun {
   readonly #waiters: { readonly isOver: () => boolean; readonly resolve: () => void }[] = []
   readonly #arnCharacters: number
   #output: ShardProgress['output']
+  #formerLanes: readonly FormerLanes[]
   #context: BatchContext | undefined
   #timer: NodeJS.Timeout | undefined
   #saving: Promise<void> = Promise.resolve()
@@ -87,6 +78,7 @@ export class ShardRun {
     this.#parts = parts
     this.#machine = new ShardMachine({ rules, progress, random })
     this.#output = progress?.output
+    this.#formerLanes = formerLanesOf(progress, this.#machine.lanes)
     this.#insistence = new Insistence({
       ...parts,
       isOver: (error) => this.#isTaken(error),
@@ -105,9 +97,14 @@ export class ShardRun {
     const receivedAt = now()
     const { lanes } = this.#machine
     const mapped: MappedRecord<Record>[] = []
+    let filteredOut = 0
     for (const record of records) {
       const { partitionKey, bytes, sequenceNumber } = record
-      if (filter?.({ partitionKey, data: bytes }) === false) continue
+      if (filter?.({ partitionKey, data: bytes }) === false) {
+        filteredOut++
+        continue
+      }
+      if (wasDone(this.#formerLanes, record)) continue
       mapped.push({
         sequenceNumber,
         arrivedAt: record.arrivalTime.getTime(),
@@ -117,7 +114,7 @@ export class ShardRun {
         record,
       })
     }
-    meter.polled(records.length, records.length - mapped.length)
+    meter.polled(records.length, filteredOut)
     this.#machine.receive(mapped, context.position)
     this.#pump()
     if (this.#hasRoom()) return undefined
@@ -131,9 +128,7 @@ export class ShardRun {
     this.#pump()
     await this.#until(
       () =>
-        this.#lost.signal.aborted ||
-        this.#machine.isThrough ||
-        (context.closing.aborted && this.#machine.isQuiet),
+        this.#lost.signal.aborted || this.#machine.isThrough || (context.closing.aborted && this.#isAtRest),
     )
     if (this.#lost.signal.aborted) return
     const isThrough = this.#machine.isThrough
@@ -180,12 +175,20 @@ export class ShardRun {
     }
     signal.addEventListener('abort', () => void this.abort(), { once: true })
     this.#machine.close()
-    setTimeout(() => this.#insistence.stop(), OUTPUT_GRACE_MS).unref()
+    setTimeout(() => {
+      this.#insistence.stop()
+      this.#wakeWaiters()
+    }, OUTPUT_GRACE_MS).unref()
     this.#pump()
   }
 
   #hasRoom(): boolean {
     return this.#machine.hasRoom || this.#lost.signal.aborted || this.#context?.closing.aborted === true
+  }
+
+  /** Nothing is under way but what was tried in vain: the next member does that. */
+  get #isAtRest(): boolean {
+    return this.#machine.isQuiet || (this.#insistence.isStopped && !this.#machine.isCalling)
   }
 
   #until(isOver: () => boolean): Promise<void> {
@@ -326,11 +329,13 @@ export class ShardRun {
       const { changes, position } = this.#machine
       const troubles = this.#insistence.text
       const { standstills, ...machine } = this.#machine.progress()
+      this.#formerLanes = formerLanesAbove(this.#formerLanes, position)
       await this.#parts.save({
         ...machine,
         standstills: [...standstills, ...this.#insistence.standstills],
         at: this.#parts.now(),
         ...(this.#output !== undefined && { output: this.#output }),
+        ...(this.#formerLanes.length > 0 && { formerLanes: this.#formerLanes }),
       })
       this.#seen = changes
       this.#troublesSeen = troubles

@@ -1,6 +1,7 @@
 // What the app keeps of one shard of a mapping, beside the checkpoint of the group: as a document of the broker, so that retries, windows
 // and output go on after a restart, and everyone sees why a shard stands still. Types.
 import type { WindowState } from '../windows/window-state.ts'
+import type { FormerLanes } from './former-lanes.ts'
 
 /** Records of one lane that are called with together: after a restart again, with what is known of them. */
 export interface Piece {
@@ -40,6 +41,8 @@ export interface ShardProgress {
   readonly lanes: number
   /** Below these numbers all records are done, by lane. Other than in the checkpoint, a lane may be ahead of the others. */
   readonly doneBelow: readonly number[]
+  /** The same of the lanes before the factor was changed, for as long as one of them is ahead of the checkpoint. */
+  readonly formerLanes?: readonly FormerLanes[]
   readonly pieces: readonly Piece[]
   readonly window?: WindowState
   /** Output that is prepared and not known to be stored: of the records of these pieces, by this plan. */

@@ -1,0 +1,145 @@
+// What operators and hostile handlers do to mappings that run: streams that are made again, changes while a lane is blocked, endless errors.
+import { describe, expect, it } from 'vitest'
+import { describeMapping, skipRecords, updateMapping } from '../../src/definitions/index.ts'
+import {
+  dataOf,
+  numbersOf,
+  putNumbers as put,
+  smallApp,
+  storedIn,
+  type SmallApp,
+  type TestFunction,
+} from '../support/small-app.ts'
+
+const door = (app: SmallApp): { client: SmallApp['client']; now: () => number } => ({
+  client: app.client,
+  now: Date.now,
+})
+
+const standstills = async (app: SmallApp, uuid: string): Promise<readonly string[]> =>
+  Object.values((await describeMapping(app.client, uuid)).shards).flatMap((shard) =>
+    shard.standstills.map(({ reason, detail }) => `${reason} ${detail}`),
+  )
+
+const echo: TestFunction = ({ Records }) => Records.map((record) => dataOf(record))
+
+async function deleteStream({ client }: SmallApp, stream: string): Promise<void> {
+  await client.deleteStream(stream)
+  const isThere = (): Promise<boolean> =>
+    client.describeStream(stream).then(
+      () => true,
+      () => false,
+    )
+  await expect.poll(isThere).toBe(false)
+}
+
+describe('errors without end', () => {
+  it('a function whose error is a megabyte long is shown as it stands still, in few words', async () => {
+    await using app = await smallApp()
+    await app.client.createStream('clicks')
+    const uuid = await app.create(
+      'shouts',
+      () => {
+        throw new Error('\u{1F600}'.repeat(250_000))
+      },
+      { source: { stream: 'clicks' } },
+    )
+    await put(app, 'clicks', 0, 1)
+    await app.start()
+    await expect.poll(() => standstills(app, uuid)).toHaveLength(1)
+    const [text] = await standstills(app, uuid)
+    expect(text!.length).toBeLessThan(3000)
+  })
+})
+
+describe('streams that are made again', () => {
+  it('records of the new stream are not passed over because those of the old one were', async () => {
+    await using app = await smallApp()
+    await app.client.createStream('clicks')
+    const seen: string[] = []
+    const uuid = await app.create('reads', ({ Records }) => void seen.push(...Records.map(dataOf)), {
+      source: { stream: 'clicks' },
+    })
+    await skipRecords(door(app), uuid, { shardId: 'shardId-000000000000', from: 0, to: 3 })
+    await put(app, 'clicks', 0, 4, 1)
+    await app.start()
+    await expect.poll(() => seen).toEqual(['3'])
+    await deleteStream(app, 'clicks')
+    await app.client.createStream('clicks')
+    await put(app, 'clicks', 10, 4, 1)
+    await expect.poll(() => seen, { timeout: 20_000 }).toEqual(['3', '10', '11', '12', '13'])
+  })
+
+  it('nothing is shown to stand still at records of the old stream', async () => {
+    await using app = await smallApp()
+    await app.client.createStream('clicks')
+    const fail: TestFunction = () => {
+      throw new Error('never')
+    }
+    const uuid = await app.create('fails', fail, { source: { stream: 'clicks' } })
+    await put(app, 'clicks', 0, 1)
+    await app.start()
+    await expect.poll(() => standstills(app, uuid)).toEqual(['retrying Error: never'])
+    await deleteStream(app, 'clicks')
+    await app.client.createStream('clicks')
+    expect(await standstills(app, uuid)).toEqual([])
+  })
+
+  it('output goes into the new stream', async () => {
+    await using app = await smallApp()
+    await app.client.createStream('clicks')
+    const uuid = await app.create('echoes', echo, { source: { stream: 'clicks' }, to: { stream: 'out' } })
+    await app.start()
+    await put(app, 'clicks', 0, 3)
+    await expect.poll(async () => numbersOf(await storedIn(app.client, 'out'))).toEqual([0, 1, 2])
+    await deleteStream(app, 'out')
+    await put(app, 'clicks', 3, 3)
+    await expect.poll(() => standstills(app, uuid)).toHaveLength(1)
+    await app.client.createStream('out')
+    await expect
+      .poll(async () => numbersOf(await storedIn(app.client, 'out')), { timeout: 20_000 })
+      .toEqual([3, 4, 5])
+    await put(app, 'clicks', 6, 1)
+    await expect.poll(async () => numbersOf(await storedIn(app.client, 'out'))).toEqual([3, 4, 5, 6])
+  })
+
+  it('output that cannot be stored goes into another stream once the mapping names one', async () => {
+    await using app = await smallApp()
+    await app.client.createStream('clicks')
+    const uuid = await app.create('echoes', echo, { source: { stream: 'clicks' }, to: { stream: 'out' } })
+    await app.start()
+    await put(app, 'clicks', 0, 1)
+    await expect.poll(async () => numbersOf(await storedIn(app.client, 'out'))).toEqual([0])
+    await deleteStream(app, 'out')
+    await put(app, 'clicks', 1, 3)
+    await expect.poll(() => standstills(app, uuid)).toHaveLength(1)
+    await updateMapping(door(app), uuid, { to: { stream: 'other' } })
+    await expect
+      .poll(async () => numbersOf(await storedIn(app.client, 'other')), { timeout: 30_000 })
+      .toEqual([1, 2, 3])
+  })
+}, 60_000)
+
+it('more lanes, while one is blocked: what the others have stored is not stored again', async () => {
+  await using app = await smallApp()
+  await app.client.createStream('clicks')
+  let isBlocked = true
+  const uuid = await app.create(
+    'echoes',
+    ({ Records }) => {
+      if (isBlocked && Records.some((record) => dataOf(record) === '0')) throw new Error('not yet')
+      return Records.map((record) => dataOf(record))
+    },
+    { source: { stream: 'clicks' }, to: { stream: 'out' }, parallelizationFactor: 4, batchSize: 5 },
+  )
+  await put(app, 'clicks', 0, 200)
+  await app.start()
+  await expect.poll(async () => numbersOf(await storedIn(app.client, 'out')).length).toBeGreaterThan(100)
+  await updateMapping(door(app), uuid, { parallelizationFactor: 3 })
+  isBlocked = false
+  await expect
+    .poll(async () => new Set(numbersOf(await storedIn(app.client, 'out'))).size, { timeout: 20_000 })
+    .toBe(200)
+  await expect.poll(async () => (await describeMapping(app.client, uuid)).group?.totals.recordsBehind).toBe(0)
+  expect(numbersOf(await storedIn(app.client, 'out'))).toEqual(Array.from({ length: 200 }, (_, i) => i))
+}, 60_000)
