@@ -8,8 +8,8 @@ import { differences, nothing } from '../../../apps/agent/test/support/stream-li
 import { RunningAgent } from '../../../apps/agent/test/support/running-agent.ts'
 import { TestDaemon } from '../../support/daemon.ts'
 import { temporaryDirectory } from '../../support/disk/temporary.ts'
-import { expectedRows, flightLines } from './support/flights.ts'
-import { duckdbRefusal, objectsIn, rowsIn } from './support/lake.ts'
+import { duckdbRefusal, objectsIn, rowsIn } from '../../../apps/delivery/test/support/lake.ts'
+import { expectedRows, flightColumns, flightLines, rowText } from './support/flights.ts'
 import {
   killApp,
   killHosts,
@@ -179,11 +179,11 @@ async function expectEachRowOnce(lakes: Lakes): Promise<void> {
     [lakes.json, '.gz'],
     [lakes.parquet, '.parquet'],
   ] as const) {
-    const rows = await rowsIn(lake, extension)
-    const texts = rows.map(({ text }) => text)
+    const rows = await rowsIn(lake, extension, flightColumns)
+    const texts = rows.map(({ values }) => rowText(values))
     expect(differences(expected, texts)).toEqual(nothing)
     const astray = rows.filter(
-      ({ object, lateness }) => !object.startsWith(join(lake, `lateness=${lateness}/`)),
+      ({ object, values }) => !object.startsWith(join(lake, `lateness=${String(values['lateness'])}/`)),
     )
     expect(astray).toEqual([])
   }
