@@ -157,10 +157,13 @@ export class Dispatch {
       await this.#keep(call)
       return false
     }
-    const time = await clock.time(closing)
+    // Whether the broker still knows what may be stored is not guessed.
+    const time = await (part.inDoubt ? clock.ask(closing) : clock.time(closing))
+    // The call may have been given up meanwhile.
+    if (queue.parts[0] !== part) return false
     const times = part.times!
     if (part.inDoubt && isOld(times, time)) {
-      if (isOld(times, await clock.ask(closing))) await this.#look(part)
+      await this.#look(part)
       return false
     }
     if (time >= times.sentUntil) {
@@ -170,7 +173,8 @@ export class Dispatch {
     }
     const maySend = (other: Part) =>
       other.call.isKept && time < other.times!.sentUntil && !(other.inDoubt && isOld(other.times!, time))
-    return this.#send(queue, queue.round(maySend))
+    const round = queue.round(maySend)
+    return round.length > 0 && this.#send(queue, round)
   }
 
   /** Has the plan of a call kept. One that is given up meanwhile does not wait for its caller. */

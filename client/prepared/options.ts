@@ -46,6 +46,8 @@ export const preparedLimits = {
   clockBackMs: 10_000,
   /** After this time the broker is asked again what time it is. */
   clockAgeMs: 30_000,
+  /** Where the client's clocks have come apart by more since, the broker is asked as well. */
+  clocksApartMs: 1_000,
   /** A request is full at this size; one batch always goes. */
   requestBytes: 4 * MiB,
 } as const

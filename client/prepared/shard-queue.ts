@@ -100,15 +100,14 @@ export class ShardQueue {
   }
 
   /**
-   * Batches of the next request: of the first part, and of those behind it while they may be sent. All are of one producer: if one is
+   * Batches of the next request: of the first parts, while they may be sent; none if the very first may not. All are of one producer: if one is
    * refused, so are those behind it, and order holds.
    */
   round(maySend: (part: Part) => boolean): RoundBatch[] {
     const round: RoundBatch[] = []
     let bytes = 0
     for (const part of this.parts) {
-      const isNext = part.identity === this.parts[0]!.identity && maySend(part)
-      if (round.length > 0 && !isNext) return round
+      if (part.identity !== this.parts[0]!.identity || !maySend(part)) return round
       for (const batch of part.batches) {
         if (round.length > 0 && this.isHeldBack) return round
         const isFull = bytes + batch.bytes.length > preparedLimits.requestBytes

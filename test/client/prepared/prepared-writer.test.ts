@@ -103,6 +103,39 @@ describe('append', () => {
       expect(stored(broker)).toEqual(['b0', 'c0'])
     }))
 
+  it('sends nothing of a call that is not kept when the one before is ended in its turn', () =>
+    withWriter({ connect: { requestTimeoutMs: 10_000 } }, async ({ broker, client, writer }) => {
+      const stop = new AbortController()
+      let isBehind = false
+      broker.disturb = ({ operation }) => {
+        if (operation === 'append') {
+          if (stop.signal.aborted) return 'none'
+          // The first call is stored, and does not come to know it.
+          return broker.shards[0]!.tail === 0 ? 'lostAfter' : { refuse: 'overloaded' }
+        }
+        // The first call asks what time it is, right before it sends again.
+        if (isBehind && operation === 'ping') stop.abort()
+        return 'none'
+      }
+      const ended = outcomeOf(writer.append(recordsOf('a', 1), { ...unkept, signal: stop.signal }))
+      await pass(1000, 50)
+      const kept = deferred<void>()
+      const behind = writer.append(recordsOf('b', 1), { keep: () => kept.promise })
+      await pass(1000, 50)
+      isBehind = true
+      while (!stop.signal.aborted) {
+        // A connection that is used asks for nothing of its own accord.
+        await driven(client.describeStream('clicks'))
+        await pass(500, 50)
+      }
+      expect(await ended).toBe('aborted')
+      await pass(1000, 50)
+      expect(stored(broker)).toEqual(['a0'])
+      kept.resolve()
+      await driven(behind)
+      expect(stored(broker)).toEqual(['a0', 'b0'])
+    }))
+
   it('does not wait for the caller of a call that was ended', () =>
     withWriter({}, async ({ broker, writer }) => {
       const stop = new AbortController()
