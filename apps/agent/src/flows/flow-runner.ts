@@ -48,6 +48,8 @@ export class FlowRunner {
   #lastError: FlowSnapshot['lastError']
   #told = { read: 0, skipped: 0 }
   #consecutiveProcessingErrors = 0
+  /** Files of which it was told that they are gone unread. */
+  #toldLost: ReadonlySet<string | undefined> = new Set()
 
   constructor(options: FlowRunnerOptions) {
     this.#options = options
@@ -102,7 +104,8 @@ export class FlowRunner {
   /** A look at the files, for the watchdog: logs what began to stand still, and why, and what moves again. */
   look(): void {
     const { rim, log, config } = this.#options
-    const turns = this.#progress.look(this.#fileStatus(), rim.now())
+    const files = this.#fileStatus()
+    const turns = this.#progress.look(files, rim.monotonic(), rim.now())
     for (const { file, stands } of turns) {
       const why = this.#reason() ?? file.reason
       if (stands)
@@ -112,6 +115,7 @@ export class FlowRunner {
         )
       else log('info', `${file.path} is delivered again by ${config.name}.`)
     }
+    this.#tellOfLost(files)
     this.#lookAtProcessing()
   }
 
@@ -191,6 +195,15 @@ export class FlowRunner {
     return all.map((file) =>
       file.offset > file.confirmedOffset ? { ...file, state: 'destination', reason: held } : file,
     )
+  }
+
+  /** With `isOnce` they are among what has failed at the end. */
+  #tellOfLost(files: readonly FileStatus[]): void {
+    const { log, config, isOnce } = this.#options
+    const lost = files.filter(({ state }) => state === 'vanished')
+    for (const { file, path, reason } of lost)
+      if (!isOnce && !this.#toldLost.has(file)) log('error', `${path} of ${config.name}: ${reason}`)
+    this.#toldLost = new Set(lost.map(({ file }) => file))
   }
 
   /** Records that processing skips are told once a look, however many they are. */

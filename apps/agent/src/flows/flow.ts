@@ -47,6 +47,8 @@ export class Flow {
   #fault: string | undefined
   #recovering: Promise<void> | undefined
   #failure: unknown
+  /** Ends what is on its way, where the flow cannot go on. */
+  readonly #giving = new AbortController()
   #deliveredAt = 0
 
   constructor(parts: FlowParts) {
@@ -76,23 +78,35 @@ export class Flow {
    * for until `sending` aborts. Rejects with what the flow cannot go on from.
    */
   async run(reading: AbortSignal, sending: AbortSignal): Promise<void> {
+    const stop = (): void => this.#giving.abort(sending.reason)
+    sending.addEventListener('abort', stop, { once: true })
+    if (sending.aborted) stop()
     try {
-      await resumeDoubts(this.parts, { signal: sending, insist: (work) => this.#insist(work, sending) })
-      this.#state = 'running'
-      while (!reading.aborted && !this.#hasFailed) {
-        if (await this.#mustWait(reading)) continue
-        const runs = await gather(this.parts, reading)
-        if (runs === undefined) break
-        if (runs.length > 0) this.#dispatch(runs, sending)
-      }
-      while (this.#pending.size > 0) await Promise.all(this.#pending)
-      if (this.#hasFailed) throw this.#failure
+      await this.#readAndSend(reading, this.#giving.signal)
       this.#state = 'ended'
     } catch (error) {
       this.#state = sending.aborted ? 'ended' : 'failed'
       if (!sending.aborted) this.#fault = messageOf(error)
+      // Whoever begins anew finds everything settled: sent and confirmed, in doubt, or not taken.
+      this.#giving.abort(error)
+      await Promise.all(this.#pending)
       throw error
+    } finally {
+      sending.removeEventListener('abort', stop)
     }
+  }
+
+  async #readAndSend(reading: AbortSignal, sending: AbortSignal): Promise<void> {
+    await resumeDoubts(this.parts, { signal: sending, insist: (work) => this.#insist(work, sending) })
+    this.#state = 'running'
+    while (!reading.aborted && !this.#hasFailed) {
+      if (await this.#mustWait(reading)) continue
+      const runs = await gather(this.parts, reading)
+      if (runs === undefined) break
+      if (runs.length > 0) this.#dispatch(runs, sending)
+    }
+    while (this.#pending.size > 0) await Promise.all(this.#pending)
+    if (this.#hasFailed) throw this.#failure
   }
 
   get #hasFailed(): boolean {
@@ -128,14 +142,17 @@ export class Flow {
     this.#countRead(runs, chunk)
     const bytes = runs.reduce((sum, { from, to }) => sum + to - from, 0)
     const work: Work = { number: this.#count++, ranges: runs, recipe, chunk, bytes, plan: undefined }
-    this.#room.enter(bytes)
+    const load = { bytes, records: chunk.records.length }
+    this.#room.enter(load)
     const pending = this.#deliver(work, signal)
       .catch((error: unknown) => {
         this.#failure ??= error
+        // With `isOnce` the others are let end: nobody begins anew.
+        if (!this.parts.isOnce) this.#giving.abort(error)
       })
       .finally(() => {
         this.#pending.delete(pending)
-        this.#room.leave(bytes)
+        this.#room.leave(load)
       })
     this.#pending.add(pending)
   }
@@ -176,13 +193,20 @@ export class Flow {
   async #attempt(work: Work, signal: AbortSignal): Promise<void> {
     const { sender, positions } = this.parts
     const { madeAt, seed, ...recipe } = work.recipe
-    const keep = async (append: unknown): Promise<void> => {
+    let keeping: Promise<void> | undefined
+    const keepNow = async (append: unknown): Promise<void> => {
       const plan: KeptPlan = { recipe, append }
       await positions.prepared(work.ranges, { plan, madeAt, seed })
       work.plan = append
     }
-    if (work.plan === undefined) await sender.send(work.chunk, { keep, signal })
-    else await sender.resume(work.plan, work.chunk, { keep, signal })
+    const keep = (append: unknown): Promise<void> => (keeping = keepNow(append))
+    try {
+      if (work.plan === undefined) await sender.send(work.chunk, { keep, signal })
+      else await sender.resume(work.plan, work.chunk, { keep, signal })
+    } finally {
+      // A sender that is aborted does not wait for it; whether the plan is kept must be known before anybody reads on.
+      await keeping?.catch(() => {})
+    }
   }
 
   /** Chunks that met a fault are tried again one after another, the oldest first, while nothing new is read. */

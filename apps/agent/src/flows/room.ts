@@ -4,12 +4,21 @@ const MiB = 1024 * 1024
 
 /** Bytes of files that one flow has on their way at most; one chunk always goes. */
 const BYTES_MAX = 16 * MiB
+/** Records likewise: a short one takes more memory than its bytes. */
+export const ROOM_RECORDS_MAX = 200_000
+
+/** What a chunk takes. */
+export interface RoomLoad {
+  readonly bytes: number
+  readonly records: number
+}
 
 export class Room {
   readonly #chunksMax: number
   readonly #waiting: (() => void)[] = []
   #chunks = 0
   #bytes = 0
+  #records = 0
 
   constructor(chunksMax: number) {
     this.#chunksMax = chunksMax
@@ -24,17 +33,20 @@ export class Room {
   }
 
   get isFull(): boolean {
-    return this.#chunks > 0 && (this.#chunks >= this.#chunksMax || this.#bytes >= BYTES_MAX)
+    if (this.#chunks === 0) return false
+    return this.#chunks >= this.#chunksMax || this.#bytes >= BYTES_MAX || this.#records >= ROOM_RECORDS_MAX
   }
 
-  enter(bytes: number): void {
+  enter({ bytes, records }: RoomLoad): void {
     this.#chunks += 1
     this.#bytes += bytes
+    this.#records += records
   }
 
-  leave(bytes: number): void {
+  leave({ bytes, records }: RoomLoad): void {
     this.#chunks -= 1
     this.#bytes -= bytes
+    this.#records -= records
     this.wake()
   }
 

@@ -101,15 +101,20 @@ export class Journal {
     } catch (error) {
       this.#handle = undefined
       await handle.close().catch(() => undefined)
-      throw error
+      throw this.#unwritable(error)
     }
+  }
+
+  #unwritable(cause: unknown): Error {
+    const { code, message } = cause as NodeJS.ErrnoException
+    const remedy = code === 'ENOSPC' || code === 'EDQUOT' ? ' Make room on its disk.' : ''
+    return new Error(`Positions cannot be written to ${this.#path}: ${message}.${remedy}`, { cause })
   }
 
   /** Puts a file with the snapshot alone in the journal's place. */
   async #rewrite(): Promise<void> {
     const temporary = this.#path + TEMPORARY_SUFFIX
-    await rm(temporary, { force: true })
-    const handle = await open(temporary, 'wx', FILE_MODE)
+    const handle = await this.#create(temporary)
     try {
       const frame = encodeFrame(this.#owner.snapshot())
       await writeAll(handle, frame, 0)
@@ -125,7 +130,16 @@ export class Journal {
       // The rename may have happened: appending to the file of before could be lost.
       await this.#handle?.close().catch(() => undefined)
       this.#handle = undefined
-      throw error
+      throw this.#unwritable(error)
+    }
+  }
+
+  async #create(temporary: string): Promise<FileHandle> {
+    try {
+      await rm(temporary, { force: true })
+      return await open(temporary, 'wx', FILE_MODE)
+    } catch (error) {
+      throw this.#unwritable(error)
     }
   }
 }

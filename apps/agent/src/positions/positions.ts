@@ -1,9 +1,10 @@
 // The durable positions of an agent: one directory, one journal, all flows. Runs in the process of the agent, which alone has the
 // directory.
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { claimDirectory, type DirectoryClaim } from './directory-claim.ts'
 import { FlowPositions } from './flow-positions.ts'
+import { decodeFrames } from './journal-frames.ts'
 import { Journal, syncDirectory } from './journal.ts'
 import {
   applyFact,
@@ -56,6 +57,19 @@ export class Positions implements AsyncDisposable {
     }
   }
 
+  /** What a directory holds, read beside the agent that has it: nothing is claimed or written. Undefined where there is nothing. */
+  static async look(directory: string): Promise<ReadonlyMap<string, FlowRecords> | undefined> {
+    const path = join(resolve(directory), JOURNAL_FILE)
+    const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error
+    })
+    if (bytes === undefined) return undefined
+    const flows = new Map<string, FlowRecords>()
+    for (const fact of decodeFrames(bytes, path).facts as readonly PositionFact[])
+      applyFact(recordsIn(flows, fact.flow), fact)
+    return flows
+  }
+
   /** The positions of a flow; the same object for the same name. The name must be the same after a restart. */
   flow(name: string): FlowPositions {
     const known = this.#opened.get(name)
@@ -83,8 +97,12 @@ export class Positions implements AsyncDisposable {
   }
 
   #records(flow: string): FlowRecords {
-    const records = this.#flows.get(flow) ?? noRecords()
-    this.#flows.set(flow, records)
-    return records
+    return recordsIn(this.#flows, flow)
   }
+}
+
+function recordsIn(flows: Map<string, FlowRecords>, flow: string): FlowRecords {
+  const records = flows.get(flow) ?? noRecords()
+  flows.set(flow, records)
+  return records
 }

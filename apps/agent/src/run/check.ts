@@ -1,11 +1,13 @@
 // What a configuration would do, without doing it: which files it matches and where it would begin, and whether its destinations are there.
 // What `millrace agent --check` shows. It changes nothing, and runs beside an agent that runs.
-import { stat } from 'node:fs/promises'
 import type { AppConnection } from 'millrace/app'
 import { destinationWords } from '../config/flow-bounds.ts'
 import { printedProblem, type AgentConfig, type FlowConfig } from '../config/index.ts'
-import { nodeDisk } from '../files/disk.ts'
-import { PathPattern } from '../files/path-pattern.ts'
+import { nodeDisk, type FileFacts } from '../files/disk.ts'
+import { PathPattern, unreadable } from '../files/path-pattern.ts'
+import { listFiles } from '../files/tracking/listing.ts'
+import { inodeKey } from '../files/tracking/tracked-file.ts'
+import type { FilePosition, FlowRecords } from '../positions/position-facts.ts'
 import { Positions } from '../positions/positions.ts'
 import { worldRim } from '../rim.ts'
 import { makeSender } from '../send/make-sender.ts'
@@ -39,14 +41,16 @@ export interface CheckReport {
 
 const CHECK_MS = 10_000
 
+type PositionsOfFlows = ReadonlyMap<string, FlowRecords>
+
 export async function checkAgent(broker: AppConnection, config: AgentConfig): Promise<CheckReport> {
   const warnings = config.warnings.map(printedProblem)
   const errors: string[] = []
-  await using positions = await openPositions(config, warnings)
+  const positions = await positionsOf(config, errors)
   const flows: CheckedFlow[] = []
   const troubles = await destinationTroubles(broker, config)
   for (const [index, flow] of config.flows.entries()) {
-    const files = await filesOf(flow, positions, errors)
+    const files = await filesOf(flow, positions?.get(flow.name), errors)
     if (files.length === 0) warnings.push(`${flow.name} matches no file now: ${flow.filePattern}`)
     const trouble = troubles[index]
     if (trouble !== undefined) errors.push(`${flow.name}: ${trouble}`)
@@ -56,55 +60,60 @@ export async function checkAgent(broker: AppConnection, config: AgentConfig): Pr
   return { configs: config.files, stateDir: config.stateDir, warnings, errors, flows }
 }
 
-/** Undefined where nothing was ever read, or another agent has them. */
-async function openPositions(config: AgentConfig, warnings: string[]): Promise<Positions | undefined> {
-  const isThere = await stat(config.stateDir).then(
-    (found) => found.isDirectory(),
-    () => false,
-  )
-  if (!isThere) return undefined
+/** Undefined where nothing was ever read, or what is there cannot be understood. */
+async function positionsOf(
+  { stateDir }: AgentConfig,
+  errors: string[],
+): Promise<PositionsOfFlows | undefined> {
   try {
-    return await Positions.open(config.stateDir, {
-      timeToLiveDays: config.positionLifeDays,
-      now: worldRim.now,
-    })
+    return await Positions.look(stateDir)
   } catch (error) {
-    warnings.push(`Where files stand cannot be told: ${messageOf(error)}`)
+    errors.push(`Where files stand cannot be told: ${messageOf(error)}`)
     return undefined
   }
 }
 
 async function filesOf(
   flow: FlowConfig,
-  positions: Positions | undefined,
+  records: FlowRecords | undefined,
   errors: string[],
 ): Promise<readonly CheckedFile[]> {
   const { paths, passedOver } = await new PathPattern(flow.filePattern).find(nodeDisk)
-  const known = positions?.flow(flow.name)
+  const { listed, failed } = await listFiles(nodeDisk, paths, () => false)
+  const known = new Map([...(records?.files.values() ?? [])].map((each) => [inodeKey(each), each]))
+  const isStarted = records?.startedAt !== undefined
   const files: CheckedFile[] = []
-  for (const path of paths) {
-    const facts = await nodeDisk.facts(path)
-    if (facts === undefined) continue
-    const { device, inode, size } = facts
-    const before = known?.files().find((each) => each.device === device && each.inode === inode)
-    const begins = flow.initialPosition === 'START_OF_FILE' || known?.isNew === false ? 0 : size
-    const note =
-      before === undefined
-        ? begins === 0
-          ? 'new, from its start'
-          : 'new, from its end; with --once from its start'
-        : 'known'
-    files.push({ path, size, offset: before?.offset ?? begins, note })
+  for (const [key, { path, facts }] of listed) {
+    const { size } = facts
+    files.push({ path, size, ...beginningOf(facts, known.get(key), { flow, isStarted }) })
     await nodeDisk
       .open(path)
       .then((opened) => opened?.close())
-      .catch((error: unknown) => errors.push(`${path} cannot be read: ${messageOf(error)}`))
+      .catch((error: NodeJS.ErrnoException) => errors.push(unreadable(path, error).reason))
   }
-  for (const { path, reason, state } of passedOver) {
+  for (const { path, reason, state } of [...passedOver, ...failed]) {
     files.push({ path, size: 0, offset: undefined, note: reason })
-    if (state === 'unreadable') errors.push(`${path}: ${reason}`)
+    if (state === 'unreadable') errors.push(reason)
   }
   return files
+}
+
+/** Where reading a file would go on, and in words where that comes from. */
+function beginningOf(
+  facts: FileFacts,
+  known: FilePosition | undefined,
+  { flow, isStarted }: { readonly flow: FlowConfig; readonly isStarted: boolean },
+): { readonly offset: number; readonly note: string } {
+  const isSame = known !== undefined && (known.bornAt === undefined || known.bornAt === facts.bornAt)
+  if (isSame && known.isFinished !== true) {
+    return facts.size < known.offset
+      ? { offset: 0, note: 'truncated since it was read, from its start' }
+      : { offset: known.offset, note: 'known' }
+  }
+  if (isStarted || flow.initialPosition === 'START_OF_FILE') return { offset: 0, note: 'new, from its start' }
+  // Said outright, it holds with --once too.
+  const isSaid = flow.initialPosition !== undefined
+  return { offset: facts.size, note: `new, from its end${isSaid ? '' : '; with --once from its start'}` }
 }
 
 /** Of each flow. */

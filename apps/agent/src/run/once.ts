@@ -1,6 +1,7 @@
 // Reads what is there, once: what `millrace agent --once` does. Runs in the process of the command line.
 import type { AppConnection } from 'millrace/app'
 import type { AgentConfig } from '../config/index.ts'
+import type { FileState } from '../files/file-status.ts'
 import type { AgentLog } from '../flows/flow-runner.ts'
 import { worldRim } from '../rim.ts'
 import type { AgentSnapshot } from '../status/snapshot.ts'
@@ -31,6 +32,8 @@ export interface OnceOutcome {
 }
 
 const PROGRESS_MS = 250
+
+const unreadStates: ReadonlySet<FileState> = new Set(['unreadable', 'vanished', 'pattern'])
 
 export async function runOnce({
   broker,
@@ -71,8 +74,8 @@ export async function runOnce({
 function unreadFiles({ flows }: AgentSnapshot): readonly string[] {
   return flows.flatMap(({ files }) =>
     files
-      .filter(({ state }) => state === 'unreadable' || state === 'vanished')
-      .map(({ path, reason }) => `${path}: ${reason}`),
+      .filter(({ state }) => unreadStates.has(state))
+      .map(({ path, reason }) => (reason.startsWith(path) ? reason : `${path}: ${reason}`)),
   )
 }
 

@@ -22,6 +22,8 @@ const endings: ReadonlySet<string> = new Set(['streamNotFound', 'closed', 'abort
 export class BrokerSender implements Sender {
   readonly #options: BrokerSenderOptions
   #writer: Promise<PreparedWriter> | undefined
+  /** Ends the writer. */
+  #life: AbortSignal | undefined
 
   constructor(options: BrokerSenderOptions) {
     this.#options = options
@@ -64,6 +66,9 @@ export class BrokerSender implements Sender {
   }
 
   async #writerFor(signal: AbortSignal): Promise<PreparedWriter> {
+    // One that an earlier run of the flow ended writes nothing more.
+    if (this.#life?.aborted === true) this.#forget(this.#writer)
+    if (this.#writer === undefined) this.#life = signal
     const writing = (this.#writer ??= this.#open(signal))
     try {
       return await writing

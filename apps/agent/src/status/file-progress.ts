@@ -35,8 +35,11 @@ export class FileProgress {
     return this.#files
   }
 
-  /** Takes a look at the files. Returns those that began to stand or to move since the last one. */
-  look(files: readonly FileStatus[], now: number): readonly FileTurn[] {
+  /**
+   * Takes a look at the files. Returns those that began to stand or to move since the last one. The time is of a clock that only rises;
+   * what is shown is of the one on the wall.
+   */
+  look(files: readonly FileStatus[], now: number, shownNow = now): readonly FileTurn[] {
     const turns: FileTurn[] = []
     const seen = new Set<string>()
     this.#files = files.map((status) => {
@@ -50,7 +53,11 @@ export class FileProgress {
         track.confirmed = status.confirmedOffset
       }
       const stands = isDue(status) && now - track.movedAt >= this.#standsAfterMs
-      const file = { ...status, bytesPerSecond, standsSince: stands ? track.movedAt : undefined }
+      const file = {
+        ...status,
+        bytesPerSecond,
+        standsSince: stands ? shownNow - (now - track.movedAt) : undefined,
+      }
       if (stands !== track.isTold) turns.push({ file, stands })
       track.isTold = stands
       return file

@@ -105,6 +105,42 @@ describe('Flow', () => {
     expect(sender.underWayMost).toBe(2)
   })
 
+  it('leaves nothing on its way where it cannot go on, so that whoever begins anew finds all of it settled', async () => {
+    const begun: string[] = []
+    let keepLate: () => void = () => {}
+    const isKept = new Promise<void>((resolve) => (keepLate = resolve))
+    const sender = new ScriptedSender()
+    // As the writer to the broker: it rejects at once when its signal aborts, whatever it was about.
+    sender.send = async ({ records }, { keep, signal }) => {
+      begun.push(records.map(({ data }) => Buffer.from(data).toString()).join())
+      const aborted = new Promise<never>((_, reject) =>
+        signal.addEventListener('abort', () => {
+          reject(new Error('aborted'))
+          setImmediate(keepLate)
+        }),
+      )
+      await Promise.race([keep('plan'), aborted])
+    }
+    const { flow, files, positions } = flowOf([runOf(0, ['a'])], sender, {
+      config: { buffer: { ageMs: 0, records: 1, bytes: 1000 } },
+    })
+    const told: string[] = []
+    positions.prepared = async () => {
+      await isKept
+      told.push('prepared')
+    }
+    const next = files.next.bind(files)
+    files.next = async (limits) => {
+      if (files.isEnded) throw new Error('No space is left.')
+      return next(limits)
+    }
+    Object.defineProperty(files, 'isEnded', { get: () => begun.length > 0 })
+    await expect(flow.run(never(), never())).rejects.toThrow('No space is left.')
+    expect(told).toEqual(['prepared'])
+    expect(flow.onItsWay).toEqual({ chunks: 0, bytes: 0 })
+    expect(flow.state).toBe('failed')
+  })
+
   it('finishes a chunk that met a fault by its plan, reads nothing meanwhile, and says why', async () => {
     const sender = new ScriptedSender([
       fault('The stream clicks does not exist.'),

@@ -117,3 +117,29 @@ it('takes over from a process that was killed, and from another host that shows 
   await (await open()).close()
   expect(await readdir(directory)).toEqual(['positions.journal'])
 })
+
+it('can be looked at beside the agent that has it, and after it: nothing is claimed or changed', async () => {
+  expect(await Positions.look(directory)).toBeUndefined()
+  const positions = await open()
+  await beginFile(positions)
+  await positions.flow('flow').confirmed(range(0, 10))
+  const before = await readdir(directory)
+  const flows = await Positions.look(directory)
+  expect(flows?.get('flow')?.files.get('1-1-1')).toMatchObject({ offset: 10 })
+  expect(await readdir(directory)).toEqual(before)
+  await positions.close()
+  expect((await Positions.look(directory))?.get('flow')?.files.get('1-1-1')).toMatchObject({ offset: 10 })
+})
+
+it('names the journal where it cannot be written', async () => {
+  const positions = await open()
+  await beginFile(positions)
+  // So large that the journal is written anew at the next fact, for which its directory is missing.
+  await positions.flow('flow').prepared(range(0, 1), { plan: 'x'.repeat(2 << 20), madeAt: 0, seed: '' })
+  await rm(directory, { recursive: true })
+  const written = positions.flow('flow').confirmed(range(0, 1))
+  await expect(written).rejects.toThrow(
+    `cannot be written to ${join(directory, 'positions.journal')}: ENOENT`,
+  )
+  await positions.close()
+})

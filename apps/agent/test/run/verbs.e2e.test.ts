@@ -1,11 +1,12 @@
 // `millrace agent --once` and `--check`: what they print, and the exit codes that scripts go by. Real processes.
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from 'millrace'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { command } from '../../../../test/cli/command.ts'
 import { TestDaemon } from '../../../../test/support/daemon.ts'
+import { Positions } from '../../src/positions/positions.ts'
 import { linesOf, numbered } from '../support/stream-lines.ts'
 
 let daemon: TestDaemon
@@ -59,6 +60,16 @@ describe('millrace agent --once', () => {
     expect(missing.stderr).toContain('The delivery lake does not exist')
   })
 
+  it('ends with 1 where a pattern is too slow for a line, which nobody then has', async () => {
+    const directory = await folder()
+    await writeFile(join(directory, 'a.log'), `first\n${'a'.repeat(60)}!\n`)
+    const multiLineStartPattern = '(a+)+(?!c)b'
+    const config = { flows: [{ filePattern: '*.log', kinesisStream: 'slow', multiLineStartPattern }] }
+    const { code, stderr } = await agent(directory, config, '--once')
+    expect(code).toBe(1)
+    expect(stderr).toContain('Simplify the pattern.')
+  })
+
   it('reads by the directory agent.d too, and several flows at once', async () => {
     const directory = await folder()
     await mkdir(join(directory, 'agent.d'))
@@ -101,6 +112,33 @@ describe('millrace agent --check', () => {
       flows: { files: object[] }[]
     }
     expect(flows[0]!.files[0]).toMatchObject({ path: join(directory, 'a.log'), size: 8, offset: 8 })
+  })
+
+  it('tells what the agent passes over, and names what cannot be read', async () => {
+    const directory = await folder()
+    await symlink('/dev/null', join(directory, 'null.log'))
+    await symlink(join(directory, 'one.log'), join(directory, 'two.log'))
+    await symlink(join(directory, 'two.log'), join(directory, 'one.log'))
+    await writeFile(join(directory, 'a.log'), 'one\n')
+    const config = { flows: [{ filePattern: '*.log', kinesisStream: 'odd', initialPosition: 'END_OF_FILE' }] }
+    const { code, stdout, stderr } = await agent(directory, config, '--check')
+    expect(code).toBe(1)
+    expect(stdout).toContain(`${join(directory, 'a.log')}  from 4 of 4 B, new, from its end\n`)
+    expect(stdout).toContain(`${join(directory, 'null.log')} is neither a file nor a directory.`)
+    expect(stderr).toMatch(/^error: \S*one\.log cannot be read: ELOOP/m)
+  })
+
+  it('tells where files stand while an agent reads them, and keeps none from starting', async () => {
+    const directory = await folder()
+    await writeFile(join(directory, 'a.log'), 'one\ntwo\n')
+    const flow = { filePattern: 'a.log', kinesisStream: 'beside', initialPosition: 'START_OF_FILE' }
+    await agent(directory, { flows: [flow] }, '--once')
+    const stateDir = join(directory, 'agent-state')
+    await using positions = await Positions.open(stateDir, { timeToLiveDays: 7, now: Date.now })
+    expect(positions.flow('any').isNew).toBe(true)
+    const { code, stdout, stderr } = await agent(directory, { flows: [flow] }, '--check')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toContain(`${join(directory, 'a.log')}  from 8 of 8 B, known`)
   })
 
   it('ends with 1 where something could not be delivered, and says what', async () => {

@@ -75,6 +75,14 @@ describe('FileProgress', () => {
     expect(progress.look([unreadable], 3_630 * SECOND_MS).map(({ stands }) => stands)).toEqual([true])
   })
 
+  it('shows since when by the clock on the wall, however that was set meanwhile', () => {
+    const progress = new FileProgress(30 * SECOND_MS)
+    const read = status(0, 10, { state: 'destination', reason: 'The stream is gone.' })
+    progress.look([read], 0, 5_000_000)
+    progress.look([read], 40 * SECOND_MS, 1_000_000)
+    expect(progress.files[0]!.standsSince).toBe(1_000_000 - 40 * SECOND_MS)
+  })
+
   it('calls a file standing that was read to its end and whose records no destination takes', () => {
     const progress = new FileProgress(30 * SECOND_MS)
     const read = status(0, 10, { state: 'current', reason: 'Everything is read.' })
