@@ -48,6 +48,8 @@ export class FlowFiles implements AsyncDisposable {
   /** Older file → files that wait for it. */
   readonly #waiting = new Map<TrackedFile, Set<TrackedFile>>()
   #held: string | undefined
+  /** What `idle` looks at. Who no longer waits for `idle` may call `next`, and nothing is looked at by both. */
+  #looking: Promise<void> = Promise.resolve()
   #isAsking = false
   #isEnded = false
 
@@ -76,6 +78,7 @@ export class FlowFiles implements AsyncDisposable {
   /** The next records of some file; undefined where there are none now. Files have their turns, run by run. */
   async next(limits: RunLimits): Promise<LineRun | undefined> {
     this.#isAsking = true
+    await this.#looking
     if (!this.#options.flow.once) {
       if (this.#polling.isDue()) this.#take(await this.#polling.poll())
       await this.#lookAt(this.#hints.take())
@@ -128,7 +131,10 @@ export class FlowFiles implements AsyncDisposable {
   /** Fulfils when there may be more to read, or the signal aborts. */
   async idle(signal: AbortSignal): Promise<void> {
     if (this.#ready.size > 0) return
-    await this.#lookAt(this.#hints.arm((file) => this.#tracker.isTracked(file)))
+    this.#looking = this.#looking.then(() =>
+      this.#lookAt(this.#hints.arm((file) => this.#tracker.isTracked(file))),
+    )
+    await this.#looking
     if (this.#ready.size > 0 || signal.aborted) return
     const over = new AbortController()
     const stop = (): void => over.abort()

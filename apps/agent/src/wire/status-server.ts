@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { createServer as createHttp, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createHttps } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import { isIP, type AddressInfo } from 'node:net'
 
 export interface StatusView {
   readonly type: string
@@ -34,7 +34,7 @@ export class StatusServer {
   /** Rejects with a sentence for the operator where the port cannot be opened. */
   static async open({ host, port, tls, views }: StatusServerOptions): Promise<StatusServer> {
     const serve = (request: IncomingMessage, response: ServerResponse): void =>
-      answer(request, response, views)
+      isOthersName(request.headers.host, host) ? refuse(response) : answer(request, response, views)
     const limits = { headersTimeout: HEAD_MS, requestTimeout: HEAD_MS, keepAliveTimeout: IDLE_MS }
     const server =
       tls === undefined
@@ -63,6 +63,25 @@ export class StatusServer {
       this.#server.closeAllConnections()
     })
   }
+}
+
+/**
+ * True where a request to this machine alone gives it a name that nobody here gave it: then a page of others had its own name point here, so
+ * that a browser would let it read the answer.
+ */
+function isOthersName(given: string | undefined, host: string): boolean {
+  if (given === undefined || !isLocal(host)) return false
+  const name = URL.canParse(`http://${given}`) ? new URL(`http://${given}`).hostname : ''
+  return name !== host && name !== 'localhost' && isIP(name.replace(/^\[(.*)\]$/, '$1')) === 0
+}
+
+function isLocal(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.')
+}
+
+function refuse(response: ServerResponse): void {
+  response.writeHead(403, { 'content-type': 'text/plain' })
+  response.end('The Host header is no name of this machine: ask by its address.\n')
 }
 
 function answer(

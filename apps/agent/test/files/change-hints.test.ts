@@ -99,3 +99,29 @@ it('asks for no watch where none is wanted', async () => {
   const agent = await agentWith({ watchesMax: 0 })
   expect(await agent.drain()).toEqual(['one'])
 })
+
+it('looks at a file for one caller at a time, also where nobody waits for the look any more', async () => {
+  disk.append(LOG, 'one\n')
+  const agent = await agentWith()
+  expect(await nextTexts(agent)).toEqual(['one'])
+  const order: string[] = []
+  let release: () => void = () => {}
+  const gate = new Promise<void>((resolve) => (release = resolve))
+  const facts = disk.facts.bind(disk)
+  disk.facts = async (path) => {
+    order.push('look')
+    await gate
+    order.push('looked')
+    return facts(path)
+  }
+  const idle = agent.files.idle(AbortSignal.abort())
+  clock.ms += 20_000
+  disk.append(LOG, 'two\n')
+  const next = agent.next()
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(order).toEqual(['look'])
+  release()
+  await idle
+  expect(textsOf((await next)!)).toEqual(['two'])
+  expect(order.slice(0, 3)).toEqual(['look', 'looked', 'look'])
+})
