@@ -20,7 +20,7 @@ export type DeliveryStart = 'TRIM_HORIZON' | 'LATEST' | { readonly atTimestamp: 
 export interface DeliverySource {
   readonly stream: string
   readonly from: DeliveryStart
-  /** The stream is the delivery's own: direct puts go to it, and it is deleted with the delivery. */
+  /** The stream is the delivery's own: direct puts go to it, and it is deleted with the delivery if it has the name `NAME.delivery`. */
   readonly isOwn: boolean
 }
 

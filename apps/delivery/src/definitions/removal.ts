@@ -2,7 +2,7 @@
 // to deliveries and in the app; each step may have been done by another, so whoever comes first does it.
 import { MillraceError, type Client } from 'millrace'
 import { deliveryKinds, type DeliveryDefinition } from 'millrace/protocol'
-import { groupOfDelivery, notFound, progressPrefix } from './deliveries.ts'
+import { groupOfDelivery, notFound, ownStreamOf, progressPrefix } from './deliveries.ts'
 
 /** Says that a delivery is to be deleted: apps leave it. Throws DeliveryError `notFound`. */
 export async function markDeleting(client: Client, name: string): Promise<void> {
@@ -35,7 +35,9 @@ export async function removeDelivery(client: Client, name: string): Promise<void
   await client.documents(deliveryKinds.verdicts).delete(name)
   await client.documents(deliveryKinds.retries).delete(name)
   const { source } = document.value
-  if (source.isOwn) await unless('streamNotFound', client.deleteStream(source.stream))
+  // A stream of another name may be somebody else's: who writes definitions as documents may not be allowed to delete it.
+  const isBehind = source.isOwn && source.stream === ownStreamOf(name)
+  if (isBehind) await unless('streamNotFound', client.deleteStream(source.stream))
   await unless('versionConflict', deliveries.delete(name, { expectedVersion: document.version }))
 }
 

@@ -153,3 +153,13 @@ it('a delivery that is deleted: its documents, its group and its own stream are 
   await expect(world.client.describeGroup('delivery.direct')).rejects.toMatchObject({ code: 'groupNotFound' })
   expect(await world.lines(lake)).toEqual(textsOf(0, 10))
 })
+
+it('a delivery that is deleted: a stream that only calls itself its own stays', async () => {
+  const source = { stream: 'precious', isOwn: true }
+  await createDelivery(world.client, 'claims', { source, ...direct(join(world.directory, 'claims')) })
+  await markDeleting(world.client, 'claims')
+  await expect
+    .poll(async () => (await listDeliveries(world.client)).map(({ name }) => name))
+    .not.toContain('claims')
+  expect((await world.client.describeStream('precious')).name).toBe('precious')
+})

@@ -6,7 +6,7 @@ import type { EndpointParts } from '../parts.ts'
 import type { FirehoseCall } from './firehose-call.ts'
 import { FirehoseError } from './model/errors.ts'
 import type { FirehoseOperationName } from './model/operations.ts'
-import { deliveryStreamArn } from './names.ts'
+import { deliveryStreamArn, ownStreamOf } from './names.ts'
 
 type AnyCall = Pick<FirehoseCall<FirehoseOperationName>, 'operation' | 'caller' | 'region'>
 type DefinitionChange = (before: DeliveryDefinition) => DeliveryDefinition
@@ -80,13 +80,17 @@ export class Deliveries {
     return (await this.#own.documents<DeliveryVerdict>(deliveryKinds.verdicts).get(name))?.value
   }
 
-  /** Deletes a delivery that no app has ever taken on, with its stream. Otherwise that is the app's to do, when it has ended its work. */
+  /**
+   * Deletes a delivery that no app has ever taken on, with its stream. Otherwise that is the app's to do, when it has ended its work.
+   * A stream of another name may be somebody else's: who writes definitions as documents could have it deleted through here.
+   */
   async removeUntouched(name: string): Promise<void> {
     if ((await this.verdict(name)) !== undefined) return
     const documents = this.#own.documents<DeliveryDefinition>(deliveryKinds.definitions)
     const document = await documents.get(name)
     if (document?.value.state !== 'deleting') return
     const { source } = document.value
+    if (source.isOwn && source.stream !== ownStreamOf(name)) return
     if (source.isOwn) await unless('streamNotFound', this.#own.deleteStream(source.stream))
     await unless('versionConflict', documents.delete(name, { expectedVersion: document.version }))
   }

@@ -50,6 +50,8 @@ async function put(
   const definition = await deliveries.known(name)
   const { source } = definition
   if (!source.isOwn) {
+    // Only who may see it is told what it is.
+    await deliveries.read(call, name)
     throw new FirehoseError(
       'InvalidSourceException',
       'This operation is not permitted on KinesisStreamAsSource delivery stream type.',

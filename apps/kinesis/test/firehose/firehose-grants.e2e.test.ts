@@ -7,6 +7,7 @@ import {
   TagDeliveryStreamCommand,
   type FirehoseClient,
 } from '@aws-sdk/client-firehose'
+import { deliveryKinds } from 'millrace/protocol'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ACCOUNT, FirehoseWorld, ROLE, toLake } from './support/firehose-world.ts'
 
@@ -21,6 +22,7 @@ beforeAll(async () => {
     'document:deliveries/app*:read,write,manage',
     'stream:app*:describe,write,manage',
     'stream:clicks:describe,read',
+    'stream:seen:describe,read',
     'stream:secret:describe',
   ])
   bob = await clientWith('bob', ['document:deliveries/other*:read,write,manage'])
@@ -61,9 +63,7 @@ describe('deliveries under signatures', () => {
     const DeliveryStreamName = 'app-2'
     await ada.send(new CreateDeliveryStreamCommand(toLake(DeliveryStreamName)))
     await put(writer, DeliveryStreamName)
-    await expect(put(bob, DeliveryStreamName)).rejects.toMatchObject({
-      name: /AccessDenied|ResourceNotFound/,
-    })
+    await expect(put(bob, DeliveryStreamName)).rejects.toMatchObject({ name: 'ResourceNotFoundException' })
     for (const client of [writer, bob]) {
       const describing = client.send(new DescribeDeliveryStreamCommand({ DeliveryStreamName }))
       await expect(describing).rejects.toMatchObject({ name: 'ResourceNotFoundException' })
@@ -85,6 +85,27 @@ describe('deliveries under signatures', () => {
       name: 'AccessDeniedException',
     })
     expect(await world.definition('app-5')).toBeUndefined()
+  })
+
+  it('do not exist for who may not see them, also where they take no puts', async () => {
+    await world.endpoint.native.createStream('seen')
+    await ada.send(fromStream('app-6', 'seen'))
+    await expect(put(ada, 'app-6')).rejects.toMatchObject({ name: 'InvalidSourceException' })
+    await expect(put(bob, 'app-6')).rejects.toMatchObject({ name: 'ResourceNotFoundException' })
+  })
+
+  it('take no stream with them that is not the one behind', async () => {
+    await world.endpoint.native.createStream('precious')
+    const other = {
+      version: 1,
+      state: 'active',
+      source: { stream: 'precious', from: 'TRIM_HORIZON', isOwn: true },
+      tags: {},
+    }
+    await world.endpoint.native.documents(deliveryKinds.definitions).put('other-1', other)
+    await bob.send(new DeleteDeliveryStreamCommand({ DeliveryStreamName: 'other-1' }))
+    expect(await world.definition('other-1')).toMatchObject({ state: 'deleting' })
+    expect((await world.endpoint.native.describeStream('precious')).name).toBe('precious')
   })
 
   it('ask for a valid signature', async () => {

@@ -73,8 +73,23 @@ async function makeOwnStream(
   try {
     await deliveries.make(call, name, definition)
   } catch (error) {
-    await client.deleteStream(stream).catch(() => {})
+    const isMade = await isThere(deliveries, name, definition)
+    if (isMade === true) return
+    if (isMade === false) await client.deleteStream(stream).catch(() => {})
     throw error
+  }
+}
+
+/** Whether the definition is kept: the answer that says so may have been lost. Undefined if that cannot be found out. */
+async function isThere(
+  deliveries: FirehoseParts['deliveries'],
+  name: string,
+  { createdAt }: DeliveryDefinition,
+): Promise<boolean | undefined> {
+  try {
+    return (await deliveries.known(name)).createdAt === createdAt
+  } catch (error) {
+    return error instanceof FirehoseError ? false : undefined
   }
 }
 
