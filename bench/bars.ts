@@ -57,9 +57,16 @@ export const bars = {
   agentLines: atLeast(300_000),
   /** Milliseconds that the agent adds to the way of a line to its reader, at its smallest buffers. */
   agentLatency: atMost(20),
-  /** MB a second of records that a delivery writes in gzip, and in Parquet. */
+  /** MB a second of records that a delivery writes as they are, in gzip, and in Parquet. */
+  deliveryRaw: atLeast(200),
   deliveryGzip: atLeast(60),
   deliveryParquet: atLeast(80),
+  /** Milliseconds that a delivery without buffers adds to the way of a record, against a plain member of a group. */
+  deliveryLatency: atMost(20),
+  /** Records a second of 100 bytes through a function that is a module, in batches of 500. */
+  functionRecords: atLeast(150_000),
+  /** Milliseconds that a function adds to the way of a record, without a window, against a plain member of a group. */
+  functionLatency: atMost(20),
   /** Records a second that one member of a group hands to a handler of batches, and to one of single records. */
   groupBatches: atLeast(1_000_000),
   groupRecords: atLeast(400_000),

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { bars } from '../bars.ts'
 import { connect } from '../harness/connect.ts'
 import { mergeLatencies } from '../harness/latency.ts'
+import { medianOf } from '../harness/median.ts'
 import type { RunningDaemon } from '../harness/daemon.ts'
 import type { FileResult } from '../load/agent/files.ts'
 import { scenario, type Bench, type ValuesOf } from '../scenario.ts'
@@ -86,7 +87,7 @@ async function measureFiles(bench: Bench, daemon: RunningDaemon, values: Values)
     }
   }
   await rm(directory, { recursive: true, force: true })
-  return { agent: median(rates.agentOnce), plain: median(rates.plainTail) }
+  return { agent: medianOf(rates.agentOnce), plain: medianOf(rates.plainTail) }
 }
 
 async function measureLatency(
@@ -127,8 +128,4 @@ async function writeLines(file: string, { lines, lineBytes }: Values): Promise<v
     await out.write(`${text.join('\n')}\n`)
   }
   await out.close()
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }

@@ -4,23 +4,12 @@ import { bars } from '../bars.ts'
 import type { PieceResult } from '../load/delivery/pieces.ts'
 import type { Figure } from '../report/figure.ts'
 import { scenario, type Bench } from '../scenario.ts'
+import { logLineColumns as columns } from './columns.ts'
 
 const settings = {
   megabytes: { default: 64, doc: 'records of one object, in MB' },
   rounds: { default: 3, doc: 'measurements of each' },
 } as const
-
-const columns = [
-  { name: 'id', type: 'BIGINT' },
-  { name: 'ts', type: 'TIMESTAMP' },
-  { name: 'user', type: 'VARCHAR' },
-  { name: 'country', type: 'VARCHAR' },
-  { name: 'path', type: 'VARCHAR' },
-  { name: 'status', type: 'INTEGER' },
-  { name: 'ms', type: 'DOUBLE' },
-  { name: 'agent', type: 'STRUCT(os VARCHAR, v INTEGER)' },
-  { name: 'tags', type: 'VARCHAR[]' },
-]
 
 const raw = { format: { type: 'raw' }, delimiter: '\n' }
 const parquet = { type: 'parquet', compression: 'snappy' }

@@ -1,6 +1,7 @@
 // Starts load processes and waits for their results. Runs in the bench's main process; ends only its own children.
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { deferred } from './deferred.ts'
 import type { FromLoad, JobName, JobResult, JobSettings, ToLoad } from '../load/job.ts'
 
 export interface RunningLoad<R> {
@@ -51,20 +52,6 @@ export function startLoad<J extends JobName>(
     stop: () => send(child, { type: 'stop' }),
     kill: () => void child.kill('SIGKILL'),
   }
-}
-
-interface Deferred<T> {
-  readonly promise: Promise<T>
-  readonly resolve: (value: T) => void
-  readonly reject: (error: Error) => void
-}
-
-function deferred<T>(): Deferred<T> {
-  let settle: Pick<Deferred<T>, 'resolve' | 'reject'> | undefined
-  const promise = new Promise<T>((resolve, reject) => {
-    settle = { resolve, reject }
-  })
-  return { promise, ...settle! }
 }
 
 function send(child: ChildProcess, message: ToLoad): void {

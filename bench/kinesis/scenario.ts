@@ -5,6 +5,7 @@ import { startDoor } from './door.ts'
 import { bars } from '../bars.ts'
 import { connect } from '../harness/connect.ts'
 import { mergeLatencies } from '../harness/latency.ts'
+import { medianOf } from '../harness/median.ts'
 import type { Caller } from '../load/kinesis/sdk.ts'
 import type { Figure, LatencyCurve } from '../report/figure.ts'
 import { scenario, type Bench, type ValuesOf } from '../scenario.ts'
@@ -231,8 +232,4 @@ async function measureReads(bench: Bench, values: Values): Promise<Measured> {
   await door.stop()
   figures.push({ name: 'native reader', value: native.recordsPerSecond, unit: 'records/s' })
   return { figures, latencies: [] }
-}
-
-function medianOf(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!
 }

@@ -5,9 +5,16 @@ import { measureRawLmdb } from '../limits/raw-lmdb.ts'
 import { runAgentOnce, runPlainTail } from './agent/files.ts'
 import { runAgentLatency } from './agent/latency.ts'
 import { runAppend } from './append.ts'
+import { runApp } from './apps/app-process.ts'
+import { runFillJson } from './apps/fill-json.ts'
+import { runDeliveryDrain, runPlainDrain } from './delivery/drain.ts'
+import { runDeliveryLatency } from './delivery/latency.ts'
 import { runDeliveryFormat, runDeliveryPipeline } from './delivery/pieces.ts'
 import { runFill } from './fill.ts'
 import { runFollow } from './follow.ts'
+import { runFunctionsDrain } from './functions/drain.ts'
+import { runHttpTarget } from './functions/http-target.ts'
+import { runFunctionsLatency } from './functions/latency.ts'
 import { runGroupCheckpoints } from './groups/checkpoints.ts'
 import { runGroupConsume } from './groups/consume.ts'
 import { runGroupMember } from './groups/member.ts'
@@ -54,6 +61,14 @@ export const jobs = {
   agentOnce: runAgentOnce,
   plainTail: runPlainTail,
   agentLatency: runAgentLatency,
+  app: runApp,
+  fillJson: runFillJson,
+  deliveryDrain: runDeliveryDrain,
+  plainDrain: runPlainDrain,
+  deliveryLatency: runDeliveryLatency,
+  functionsDrain: runFunctionsDrain,
+  functionsLatency: runFunctionsLatency,
+  httpTarget: runHttpTarget,
   deliveryFormat: runDeliveryFormat,
   deliveryPipeline: runDeliveryPipeline,
 } as const

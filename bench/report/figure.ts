@@ -13,6 +13,7 @@ export type Unit =
   | 'MB'
   | 'MiB'
   | 'segments'
+  | 'objects'
   | 'connections'
   | 'clients'
   | 'probes'

@@ -1,7 +1,9 @@
 // The table of scenarios, in the order in which `all` runs them.
 import type { Scenario } from '../scenario.ts'
 import { agentScenario } from '../agent/scenario.ts'
+import { deliveryScenario } from '../delivery/scenario.ts'
 import { deliveryPiecesScenario } from '../delivery/pieces-scenario.ts'
+import { functionsScenario } from '../functions/scenario.ts'
 import { appendScenario } from './append.ts'
 import { fanoutScenario } from './fanout.ts'
 import { groupsScenario } from './groups.ts'
@@ -35,5 +37,7 @@ export const scenarios: readonly Scenario[] = [
   tlsScenario,
   kinesisScenario,
   agentScenario,
+  deliveryScenario,
   deliveryPiecesScenario,
+  functionsScenario,
 ]

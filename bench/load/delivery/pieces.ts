@@ -3,6 +3,7 @@
 import { createReadStream, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { monotonicMs } from '../../harness/clock.ts'
+import { logLines } from '../apps/json-records.ts'
 import type { LoadControl } from '../job.ts'
 
 interface Encoder {
@@ -53,7 +54,7 @@ export async function runDeliveryFormat(
   control: LoadControl,
 ): Promise<PieceResult> {
   const { makeEncoder } = (await import(`${PACKAGE}/formats`)) as Formats
-  const records = sampleRecords(megabytes)
+  const records = logLines(megabytes)
   const folder = mkdtempSync(join(directory, 'format-'))
   const path = join(folder, 'spool')
   const encoder = makeEncoder(definition, Date.now)
@@ -93,7 +94,7 @@ export async function runDeliveryPipeline(
   control: LoadControl,
 ): Promise<PieceResult> {
   const { makePipeline } = (await import(`${PACKAGE}/middle`)) as Middle
-  const records = sampleRecords(megabytes).map((data, place) => ({
+  const records = logLines(megabytes).map((data, place) => ({
     shardId: 'shardId-000000000000',
     sequenceNumber: place,
     partitionKey: 'key',
@@ -132,33 +133,4 @@ async function timed(records: readonly Uint8Array[], work: () => Promise<void>) 
 
 function bytesOf(records: readonly Uint8Array[]): number {
   return records.reduce((sum, { length }) => sum + length, 0)
-}
-
-/** Log lines of a web server as JSON, of about 180 bytes: the same in every run. */
-function sampleRecords(megabytes: number): Uint8Array[] {
-  let state = 12_345
-  const below = (limit: number) => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0
-    return Math.floor((state / 2 ** 32) * limit)
-  }
-  const countries = ['US', 'DE', 'FR', 'BR', 'IN', 'CN', 'JP', 'GB', 'CA', 'MX']
-  const records: Uint8Array[] = []
-  for (let bytes = 0; bytes < megabytes * 1e6;) {
-    const record = Buffer.from(
-      JSON.stringify({
-        id: records.length,
-        ts: new Date(1.7e12 + records.length * 37).toISOString(),
-        user: `user-${below(100_000)}`,
-        country: countries[below(countries.length)],
-        path: `/products/${below(5000)}/view`,
-        status: below(20) === 0 ? 404 : 200,
-        ms: below(100_000) / 100,
-        agent: { os: 'linux', v: below(30) },
-        tags: ['a', 'b'].slice(0, below(3)),
-      }),
-    )
-    records.push(record)
-    bytes += record.length
-  }
-  return records
 }
