@@ -3,6 +3,7 @@
 import { open, rm, writeFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Spooled } from '../engine/object-encoder.ts'
+import { CHUNK_BYTES, chunksOf } from './chunks-of.ts'
 
 /** Where heaps put their files. */
 export interface HeapPlace {
@@ -10,9 +11,6 @@ export interface HeapPlace {
   /** A name that no other file there has. */
   readonly fileName: () => string
 }
-
-/** Pieces of one call of writev: what all systems take. */
-const PIECES_MAX = 1000
 
 /** Bytes that copied records are put into together: few at first, since there may be thousands of heaps. */
 const SLAB_BYTES_MIN = 512
@@ -86,13 +84,13 @@ export class Heap implements Spooled {
     this.#throwIfReleased()
     if (this.#fileBytes > 0) {
       // By the open file: its name may have been removed by those who tidy directories of temporary files.
-      const place = { start: 0, end: this.#fileBytes - 1, highWaterMark: 256 * 1024, autoClose: false }
+      const place = { start: 0, end: this.#fileBytes - 1, highWaterMark: CHUNK_BYTES, autoClose: false }
       yield* this.#handle!.createReadStream(place)
     }
     // Half of the records would look like an object.
     this.#throwIfReleased()
     this.#endSlab()
-    yield* this.#pieces
+    yield* chunksOf(this.#pieces)
   }
 
   async toFile(): Promise<string> {
@@ -171,16 +169,13 @@ export async function writePieces(
   from?: number,
 ): Promise<number> {
   let bytes = 0
-  for (let at = 0; at < pieces.length; at += PIECES_MAX) {
-    const some = pieces.slice(at, at + PIECES_MAX)
-    const wanted = some.reduce((sum, { length }) => sum + length, 0)
-    const place = (): number | undefined => (from === undefined ? undefined : from + bytes)
-    const end = bytes + wanted
-    bytes += (await handle.writev(some, place())).bytesWritten
+  for (const chunk of chunksOf(pieces)) {
     // A disk that is nearly full takes a part, and then says why.
-    while (bytes < end) {
-      const left = Buffer.concat(some).subarray(wanted - (end - bytes))
-      bytes += (await handle.write(left, 0, left.length, place() ?? null)).bytesWritten
+    for (let written = 0; written < chunk.length;) {
+      const place = from === undefined ? null : from + bytes
+      const { bytesWritten } = await handle.write(chunk, written, chunk.length - written, place)
+      written += bytesWritten
+      bytes += bytesWritten
     }
   }
   return bytes

@@ -23,7 +23,6 @@ async function textOf(heap: Heap): Promise<string> {
 it('a heap: gives what is in memory and what was moved to its file in the order of the records, again and again', async () => {
   const heap = heapHere()
   let wanted = ''
-  // More pieces than one call of the system takes.
   for (let part = 0; part < 3; part++) {
     for (let i = 0; i < 1500; i++) {
       const text = `record ${part}/${i}`
@@ -42,6 +41,15 @@ it('a heap: gives what is in memory and what was moved to its file in the order 
   expect(heap.file).toBe(path)
   expect(heap.memoryBytes).toBe(0)
   expect(await readFile(path, 'utf8')).toBe(wanted)
+  await heap.release()
+})
+
+it('a heap: gives many small records in few chunks, since each costs its reader as much as many bytes do', async () => {
+  const heap = heapHere()
+  for (let i = 0; i < 2000; i++) heap.add([Buffer.from('record'), Buffer.from('\n')], 7)
+  let chunks = 0
+  for await (const _ of heap.chunks()) chunks++
+  expect(chunks).toBe(1)
   await heap.release()
 })
 
