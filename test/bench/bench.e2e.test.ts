@@ -164,3 +164,37 @@ test('bench tls: measures the same with and without TLS, and the clients that co
     expect(figures.get(name)).toBeGreaterThan(0)
   }
 })
+
+test('bench delivery: brings what a stream holds into objects of each format, and times records without buffers', async () => {
+  const sizes = ['--megabytes', '1', '--shards', '2', '--rounds', '1', '--rate', '100']
+  const figures = await figuresOf('delivery', ...BRIEFLY, ...sizes)
+  for (const name of [
+    'raw',
+    'JSON in gzip',
+    'JSON to Parquet, given columns',
+    'JSON to Parquet, found columns',
+  ]) {
+    expect(figures.get(name)).toBeGreaterThan(0)
+    // One for each shard at least.
+    expect(figures.get(`${name}: objects`)).toBeGreaterThanOrEqual(2)
+  }
+  expect(figures.get('raw, of the plain member')).toBeGreaterThan(0)
+  expect(figures.get('record to file without buffers, p50, 100/s')).toBeGreaterThan(0)
+  expect(figures.get('of it by the delivery')).toBeDefined()
+})
+
+test('bench functions: calls modules and an endpoint with what a stream holds, stores output, and times records', async () => {
+  const sizes = ['--records', '2k', '--shards', '2', '--rounds', '1', '--rate', '100']
+  const figures = await figuresOf('functions', ...BRIEFLY, ...sizes)
+  for (const name of [
+    'module that decodes each record',
+    'module whose answers are stored once, in a stream',
+    'module, with a filter that lets half through',
+    'HTTP endpoint that decodes each record',
+    'handler of a plain member of a group',
+  ]) {
+    expect(figures.get(name)).toBeGreaterThan(0)
+  }
+  expect(figures.get('record to function, p50, 100/s')).toBeGreaterThan(0)
+  expect(figures.get('of it by the app')).toBeDefined()
+})
