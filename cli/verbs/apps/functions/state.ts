@@ -170,19 +170,33 @@ async function skipsOf(client: Client, name: string, flags: SkipFlags): Promise<
   }
   const { describeFunction } = await loadDefinitions()
   const { mappings } = await describeFunction(client, name)
-  return mappings
+  const found = mappings
     .filter(({ mapping }) => stream === undefined || mapping.source.stream === stream)
     .flatMap((described) =>
       standstillsOf(described)
         .filter(({ shardId }) => shard === undefined || shardId === shard)
-        .map(({ shardId, lane, from: first, to: end }) => ({
-          uuid: described.uuid,
-          shardId,
-          lane,
-          from: first,
-          to: end,
-        })),
+        .map((standstill) => ({ uuid: described.uuid, ...standstill })),
     )
+  const skippable = found.filter(({ reason }) => !(reason in unskippable))
+  for (const { reason, detail } of found) {
+    const advice = unskippable[reason]
+    if (advice !== undefined && skippable.length === 0) throw new Failure(`${advice} ${visible(detail)}`)
+  }
+  return skippable.map(({ uuid, shardId, lane, from: first, to: end }) => ({
+    uuid,
+    shardId,
+    lane,
+    from: first,
+    to: end,
+  }))
+}
+
+/** Why there is nothing to pass over where records are done but for what follows from them, and what helps instead. */
+const unskippable: Readonly<Record<string, string>> = {
+  output:
+    'The function has answered, and what it returned cannot be stored: mend the stream, or name another by `function update --to`.',
+  failureDestination:
+    'The records are given up, and nobody can be told: mend the destination, or change it by `function update --on-failure` or `--no-on-failure`.',
 }
 
 /** The mappings that are meant; never none. */

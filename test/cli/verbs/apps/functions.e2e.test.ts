@@ -230,6 +230,27 @@ describe('millrace function', () => {
     expect(shown.stdout.toString()).toMatch(/^\d{4}-\S+Z {2}START RequestId: [^]*got "now"/)
   })
 
+  it('says what helps where there are no records to pass over, but a destination that is gone', async () => {
+    await output('stream create untold')
+    await writeFile(join(folder(), 'never.mjs'), 'export const handler = () => { throw new Error("never") }')
+    await run(
+      'create untold --stream untold --handler ./never.mjs --retries 0 --on-failure delivery:gone'.split(' '),
+    )
+    await output('put untold one')
+    await expect
+      .poll(() => output('function describe untold'), { timeout: 30_000 })
+      .toContain('failureDestination')
+    expect(await run(['skip', 'untold', '--yes'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('--no-on-failure'),
+    })
+    expect(await run(['update', 'untold', '--no-on-failure'])).toMatchObject({ code: 0 })
+    await expect
+      .poll(() => output('function describe untold'), { timeout: 30_000 })
+      .toMatch(/behind +0 records/)
+    await output('function delete untold --yes')
+  })
+
   it('pauses, resumes and deletes a function', async () => {
     await output('stream create paused')
     await run('create paused --stream paused --handler ./enrich.mjs'.split(' '))
