@@ -1,9 +1,15 @@
 // Carries out what the machine of one shard says: calls the function, stores output, tells failure destinations, keeps progress, moves the
 // checkpoint. Runs in the app, one for each lease of a shard. Only one thing at a time changes the document of the shard; a checkpoint never
 // passes what the document does not know, where windows make that matter.
-import type { BatchContext, StreamRecord } from 'millrace'
-import { packBatch, type EventSource, type WindowOfCall } from '../events/kinesis-batch.ts'
+import type { BatchContext } from 'millrace'
+import {
+  packBatch,
+  type EventSource,
+  type PackableRecord,
+  type WindowOfCall,
+} from '../events/kinesis-batch.ts'
 import { recordEventBytes } from '../events/event-size.ts'
+import { detached, waitingRecords } from '../events/waiting-records.ts'
 import type { FailureDocument } from '../failures/failure-document.ts'
 import { failureDocument } from '../failures/failure-document.ts'
 import type { RecordFilter } from '../filters/record-filter.ts'
@@ -46,7 +52,7 @@ export interface ShardRunParts {
   readonly warn: (message: string, error: unknown) => void
 }
 
-type Record = StreamRecord
+type Record = PackableRecord
 type Action = MappingAction<Record, PackedRecords>
 
 /** How long output that is being stored is waited for when the shard goes away. What was prepared is ended by the next member. */
@@ -94,27 +100,28 @@ export class ShardRun {
     this.#context = context
     if (isFirst) this.#begin(context, records[0]?.sequenceNumber ?? context.position)
     const { filter, now, meter } = this.#parts
-    const receivedAt = now()
     const { lanes } = this.#machine
-    const mapped: MappedRecord<Record>[] = []
-    let filteredOut = 0
-    for (const record of records) {
-      const { partitionKey, bytes, sequenceNumber } = record
-      if (filter?.({ partitionKey, data: bytes }) === false) {
-        filteredOut++
-        continue
-      }
-      if (wasDone(this.#formerLanes, record)) continue
-      mapped.push({
+    const passed =
+      filter === undefined
+        ? records
+        : records.filter(({ partitionKey, bytes }) => filter({ partitionKey, data: bytes }))
+    meter.polled(records.length, records.length - passed.length)
+    const former = this.#formerLanes
+    const left = former.length === 0 ? passed : passed.filter((record) => !wasDone(former, record))
+    // Of several lanes, one may wait while batches go through the others.
+    const waiting = lanes > 1 ? left.map(detached) : waitingRecords(left)
+    const receivedAt = now()
+    const mapped = waiting.map((record): MappedRecord<Record> => {
+      const { sequenceNumber, partitionKey, bytes, arrivalTime } = record
+      return {
         sequenceNumber,
-        arrivedAt: record.arrivalTime.getTime(),
+        arrivedAt: arrivalTime.getTime(),
         receivedAt,
         lane: laneOfKey(partitionKey, lanes),
         eventBytes: recordEventBytes(bytes.length, partitionKey, this.#arnCharacters),
         record,
-      })
-    }
-    meter.polled(records.length, filteredOut)
+      }
+    })
     this.#machine.receive(mapped, context.position)
     this.#pump()
     if (this.#hasRoom()) return undefined
