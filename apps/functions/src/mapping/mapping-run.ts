@@ -90,7 +90,7 @@ export class MappingRun {
 
   /** What the app says of the mapping. */
   async report(): Promise<EventSourceReport> {
-    const reason = this.#reason ?? (await this.#standstill())
+    const reason = this.#reason ?? (await this.#standstill()) ?? (await this.#missingStream())
     const { version } = this.#mapping
     return {
       version,
@@ -102,15 +102,30 @@ export class MappingRun {
   }
 
   async #standstill(): Promise<string | undefined> {
-    for (const [key, { run }] of this.#shards) {
-      const shard = await run.catch(() => undefined)
-      const [first] = shard?.standstills ?? []
+    for (const [key, begun] of this.#shards) {
+      const shard = await begun.run.catch(() => undefined)
+      // The shard went to another member, or its stream is gone.
+      if (shard?.isOver === true && this.#shards.get(key) === begun) this.#shards.delete(key)
+      const [first] = shard === undefined || shard.isOver ? [] : shard.standstills
       if (first !== undefined) {
         const { reason, detail, from, to, attempts } = first
         return `${key.slice(key.indexOf('/') + 1)}: ${reason} records ${from} to ${to - 1} (${attempts} attempts): ${detail}`
       }
     }
     return undefined
+  }
+
+  /** Groups wait for streams that are not there. */
+  async #missingStream(): Promise<string | undefined> {
+    if (this.#shards.size > 0) return undefined
+    const { stream } = this.#mapping.source
+    try {
+      await this.#parts.client.describeStream(stream)
+      return undefined
+    } catch (error) {
+      if (MillraceError.is(error, 'streamNotFound')) return `There is no stream ${stream}.`
+      throw error
+    }
   }
 
   async #run(): Promise<void> {

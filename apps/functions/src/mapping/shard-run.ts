@@ -156,6 +156,11 @@ export class ShardRun {
     return [...this.#machine.progress().standstills, ...this.#insistence.standstills]
   }
 
+  /** It was aborted. */
+  get isOver(): boolean {
+    return this.#lost.signal.aborted
+  }
+
   /** Another member may have the shard, or all is over: nothing more is begun or kept. */
   async abort(): Promise<void> {
     if (this.#lost.signal.aborted) return

@@ -70,7 +70,7 @@ describe('streams that are made again', () => {
     await expect.poll(() => seen, { timeout: 20_000 }).toEqual(['3', '10', '11', '12', '13'])
   })
 
-  it('nothing is shown to stand still at records of the old stream', async () => {
+  it('while there is none, that is the reason, and nothing is shown to stand still at records of the old one', async () => {
     await using app = await smallApp()
     await app.client.createStream('clicks')
     const fail: TestFunction = () => {
@@ -80,9 +80,14 @@ describe('streams that are made again', () => {
     await put(app, 'clicks', 0, 1)
     await app.start()
     await expect.poll(() => standstills(app, uuid)).toEqual(['retrying Error: never'])
+    const reason = async (): Promise<string | undefined> =>
+      (await describeMapping(app.client, uuid)).report?.reason
+    await expect.poll(reason).toMatch(/never$/)
     await deleteStream(app, 'clicks')
+    await expect.poll(reason).toBe('There is no stream clicks.')
     await app.client.createStream('clicks')
     expect(await standstills(app, uuid)).toEqual([])
+    await expect.poll(reason).toBe(undefined)
   })
 
   it('output goes into the new stream', async () => {
