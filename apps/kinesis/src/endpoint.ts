@@ -6,6 +6,7 @@ import { StreamBook } from './book/stream-book.ts'
 import { firehoseApi } from './firehose/firehose-api.ts'
 import { joinHandlers } from './handlers.ts'
 import { openSeal } from './identifiers/seal.ts'
+import { lambdaApi } from './lambda/lambda-api.ts'
 import { leaseApi } from './leases/lease-api.ts'
 import { metricsApis } from './metrics/metrics-apis.ts'
 import { startLocalBroker } from './local-broker.ts'
@@ -14,6 +15,7 @@ import type { EndpointLog, EndpointParts } from './parts.ts'
 import { endpointDefaults, type EndpointSettings } from './settings.ts'
 import { readCertificate, RenewedCertificate, type CertificateFiles } from './wire/certificate-files.ts'
 import { Front, type FrontOptions } from './wire/front.ts'
+import { functionPort } from './wire/function-port.ts'
 import { wireLimits, type WireLimits } from './wire/limits.ts'
 import { kinesisApi } from './wire/kinesis-api.ts'
 import { Listener, type Certificate } from './wire/listener.ts'
@@ -113,6 +115,7 @@ async function openEndpoint(options: KinesisEndpointOptions, closers: Closers): 
     ...metricsApis(options.auth !== 'sigv4', clock),
     leaseApi(parts),
     await firehoseApi({ parts, putRecords: handlers.PutRecords! }),
+    lambdaApi({ parts, functionPort: functionPort(askTlsOf(broker)) }),
     kinesisApi({ handlers, log }),
   ]
   const front = new Front({ apis, ...gateOf(options, { ...parts, broker, closers }), limits, log })
@@ -182,6 +185,12 @@ function connectTo(broker: EndpointBroker, log: EndpointLog, actAs?: string): Pr
     clientName: 'millrace-kinesis',
     log: ({ level, message, error }) => log({ level, message, error }),
   })
+}
+
+/** How the broker's certificates are trusted, asked anew each time. */
+function askTlsOf({ tls }: EndpointBroker) {
+  if (tls === undefined || typeof tls === 'function') return tls
+  return () => tls
 }
 
 /** What `connect` takes of a broker: it may be a value with more to it, such as a broker in this process. */

@@ -2,6 +2,9 @@
 import { expect, test } from 'vitest'
 import type { FirehoseOperation } from '../src/firehose/model/operation.ts'
 import { firehoseOperations } from '../src/firehose/model/operations.ts'
+import { elsewhere } from '../src/lambda/model/elsewhere.ts'
+import type { LambdaOperation } from '../src/lambda/model/operation.ts'
+import { lambdaOperations } from '../src/lambda/model/operations.ts'
 import { operations } from '../src/model/operations.ts'
 import type { Operation } from '../src/model/operations/operation.ts'
 import { queueOperations } from '../src/model/queues.ts'
@@ -9,9 +12,11 @@ import { supportPage } from '../src/model/support-page.ts'
 
 const all: [string, Operation][] = Object.entries(operations)
 const allFirehose: [string, FirehoseOperation][] = Object.entries(firehoseOperations)
-const [kinesis = '', firehose = ''] = supportPage().split('\n## Firehose\n')
+const allLambda: [string, LambdaOperation][] = Object.entries(lambdaOperations)
+const [kinesis = '', firehose = '', lambda = ''] = supportPage().split(/\n## (?:Firehose|Lambda)\n/)
 const rows = rowsOf(kinesis)
 const firehoseRows = rowsOf(firehose.split('\n### ')[0]!)
+const lambdaRows = rowsOf(lambda)
 
 function rowsOf(page: string): string[][] {
   return page
@@ -34,8 +39,17 @@ test('each operation of Firehose has a row, with a row for each parameter below'
   }
 })
 
+test('each operation of Lambda has a row, with a row for each parameter below, and what is refused has one', () => {
+  const parameters = allLambda.reduce((sum, [, { input }]) => sum + Object.keys(input.members).length, 0)
+  const refused = Object.keys(elsewhere)
+  expect(lambdaRows).toHaveLength(2 + allLambda.length + parameters + refused.length)
+  for (const name of [...allLambda.map(([operation]) => operation), ...refused]) {
+    expect(lambdaRows.filter(([first]) => first === `\`${name}\``)).toHaveLength(1)
+  }
+})
+
 test('notes are about parameters that there are', () => {
-  const strays = [...all, ...allFirehose].flatMap(([name, { input, notes = {} }]) =>
+  const strays = [...all, ...allFirehose, ...allLambda].flatMap(([name, { input, notes = {} }]) =>
     Object.keys(notes)
       .filter((parameter) => !(parameter in input.members))
       .map((parameter) => `${name} ${parameter}`),

@@ -1,6 +1,8 @@
 // Makes docs/kinesis/support.md from the tables of operations: what of the APIs is served, and where it differs. Pure.
 import { firehoseMembers } from '../firehose/model/member-notes.ts'
 import { firehoseOperations } from '../firehose/model/operations.ts'
+import { elsewhere } from '../lambda/model/elsewhere.ts'
+import { lambdaOperations } from '../lambda/model/operations.ts'
 import { operations } from './operations.ts'
 import type { Operation } from './operations/operation.ts'
 import { queueOperations } from './queues.ts'
@@ -16,6 +18,7 @@ const NO_QUEUES = 'Queues are not built: answered with UnknownOperationException
 export function supportPage(): string {
   const ordered = orderedOf(operations)
   const firehose = orderedOf(firehoseOperations)
+  const lambda = orderedOf(lambdaOperations)
   return `# What of the Kinesis API is served
 
 Every operation of the model that AWS ships in its SDKs (version 2013-12-02, ${ordered.length} operations) is answered, in JSON and in
@@ -44,10 +47,32 @@ ${table(
   ['parameter', 'supported', 'note'],
   firehoseMembers.map(([name, ...rest]) => [code(name), ...rest]),
 )}
+
+## Lambda
+
+Of Lambda's API (version 2015-03-31), the operations that call functions and have them called are answered at the same port, in JSON, for functions that
+are registered here (\`millrace function create\`). Mappings and calls are carried out by the app functions (\`serve --with functions,kinesis\`): until it
+has taken a mapping on, that is \`Creating\`. Operations that are not in this table are answered with \`UnknownOperationException\`.
+
+With signatures, a caller needs grants on documents: \`functions\` to read for every function that he names, \`event-source-mappings\` to read and to write
+for mappings, and \`function-endpoints\` to read for calls; besides, to read the stream of a mapping, and to write where failures go.
+
+${table(
+  ['operation', 'parameter', 'supported', 'note'],
+  [
+    ...lambda.flatMap(rowsOf),
+    ...Object.entries(elsewhere).map(([name, { instead }]) => [
+      code(name),
+      '',
+      'no',
+      `Refused by InvalidParameterValueException: use ${instead}.`,
+    ]),
+  ],
+)}
 `
 }
 
-/** A row as this page reads it: of either API. */
+/** A row as this page reads it: of any of the APIs. */
 type PageOperation = Pick<Operation, 'doc' | 'input' | 'support' | 'notes'>
 
 function orderedOf(all: Readonly<Record<string, PageOperation>>): [string, PageOperation][] {

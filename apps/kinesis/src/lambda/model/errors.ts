@@ -1,0 +1,31 @@
+// Errors of the Lambda API beside those of every request to the port: name and status. Pure.
+
+export const lambdaErrors = {
+  AccessDeniedException: { status: 403 },
+  InvalidParameterValueException: { status: 400 },
+  InvalidRequestContentException: { status: 400 },
+  RequestTooLargeException: { status: 413 },
+  ResourceConflictException: { status: 409 },
+  ResourceInUseException: { status: 400 },
+  ResourceNotFoundException: { status: 404 },
+  ServiceException: { status: 500 },
+  TooManyRequestsException: { status: 429 },
+} as const satisfies Record<string, { readonly status: number }>
+
+export type LambdaErrorName = keyof typeof lambdaErrors
+
+/** An error that is answered to the client as it is. */
+export class LambdaError extends Error {
+  override readonly name = 'LambdaError'
+  readonly code: LambdaErrorName
+
+  constructor(code: LambdaErrorName, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}
+
+/** Refuses what a request asks for. */
+export function invalidParameter(message: string): LambdaError {
+  return new LambdaError('InvalidParameterValueException', message)
+}
