@@ -76,6 +76,13 @@ export class SpoolRoom {
       memory += holder.memoryBytes
       if (most === undefined || holder.memoryBytes > most.memoryBytes) most = holder
     }
-    if (memory > this.#bounds.memoryBytesMax) await most?.spill()
+    if (most === undefined || memory <= this.#bounds.memoryBytesMax) return
+    try {
+      await most.spill()
+    } catch (error) {
+      // The disk takes less than it was thought to: what waits is written early.
+      most.writeLargest()
+      throw error
+    }
   }
 }

@@ -60,3 +60,16 @@ it('memory that is used up: moves the heaps of who has most of it to files', asy
   await room.spill()
   expect([little.spilled, much.spilled]).toEqual([0, 1])
 })
+
+it('a disk that does not take what memory cannot hold: says so, and has the largest heap written early', async () => {
+  class Full extends Holder {
+    override spill(): Promise<void> {
+      return Promise.reject(new Error('no space'))
+    }
+  }
+  const room = new SpoolRoom({ bytesMax: 1000, memoryBytesMax: 100 })
+  const full = new Full(90, 101)
+  room.enter(full)
+  await expect(room.spill()).rejects.toThrow('no space')
+  expect(full.written).toBe(1)
+})

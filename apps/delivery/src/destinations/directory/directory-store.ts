@@ -149,7 +149,7 @@ export class DirectoryStore implements ObjectStore {
     if (bavail * bsize - bytes >= FREE_BYTES_MIN) return
     throw new DeliveryFault(
       'full',
-      `The file system of ${this.#root} has no room: ${bavail * bsize} bytes are free.`,
+      `The file system of ${this.#root} has no room: ${inMebibytes(bavail * bsize)} are free, the object has ${inMebibytes(bytes)}, and ${inMebibytes(FREE_BYTES_MIN)} are left to others. Free some.`,
       {
         retry: true,
       },
@@ -212,6 +212,10 @@ async function writeAll(handle: FileHandle, content: ObjectContent, signal: Abor
   }
   await writePieces(handle, pieces)
   return bytes + waiting
+}
+
+function inMebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`
 }
 
 async function flushDirectory(path: string): Promise<void> {
