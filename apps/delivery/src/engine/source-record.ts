@@ -1,5 +1,10 @@
 // A record of the source as the middle of a delivery sees it. Pure, types only. Bytes are views that nobody changes.
 
+/** What a function has given for a record, beside its data. */
+export interface FunctionAnswered {
+  readonly partitionKeys: Readonly<Record<string, string>>
+}
+
 export interface SourceRecord {
   readonly shardId: string
   readonly sequenceNumber: number
@@ -11,4 +16,6 @@ export interface SourceRecord {
   readonly headers?: Readonly<Record<string, Uint8Array>>
   /** When the broker took it, in milliseconds. */
   readonly arrivedAt: number
+  /** Of one that is replayed: the function has had it, and has given these keys. It is not called again. */
+  readonly transformed?: FunctionAnswered
 }

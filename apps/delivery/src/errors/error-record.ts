@@ -1,5 +1,5 @@
 // A record that could not be delivered, and why: what becomes a line of an error document. Pure, types only.
-import type { SourceRecord } from '../engine/source-record.ts'
+import type { SourceRecord, FunctionAnswered } from '../engine/source-record.ts'
 
 /** Firehose's `error-output-type`: it stands in the names of error documents. */
 export type ErrorType = 'processing-failed' | 'format-conversion-failed' | 'http-endpoint-failed'
@@ -10,6 +10,8 @@ export interface ErrorRecord {
   readonly origin?: SourceRecord
   /** What is delivered when the document is replayed: the source's data; of an encoder, the record as it was to be encoded. */
   readonly rawData: Uint8Array
+  /** The raw data is what the function made of the record. */
+  readonly transformed?: FunctionAnswered
   readonly attemptsMade: number
   /** As Firehose writes it: `Lambda.FunctionError`, `DataFormatConversion.ParseError`. */
   readonly code: string

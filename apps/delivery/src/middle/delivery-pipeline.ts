@@ -53,21 +53,56 @@ export function makePipeline(name: string, definition: PipedBy, rim: PipelineRim
   const { now } = rim.clock
   const texts = new PartitionTexts()
 
+  const processRun = async (
+    records: readonly SourceRecord[],
+    signal: AbortSignal,
+  ): Promise<PipelineResult> => {
+    const isTransformed = records[0]?.transformed !== undefined
+    const apart = isTransformed ? { records, failed: [] } : takeApart(records, deaggregation, now)
+    const isCalled = transformer !== undefined && !isTransformed
+    const through = isCalled ? await transformer.transform(apart.records, signal) : untouched(apart.records)
+    const partitions = await partitioner?.partitions(through.records.map(({ data }) => data))
+    const split = assigned(through.records, partitions, { lambdaKeys, texts, now })
+    const failed = [...apart.failed, ...through.failed, ...split.failed]
+    return { delivered: split.delivered, failed: failed.length < 2 ? failed : failed.toSorted(bySource) }
+  }
+
   return {
     process: async (records, signal) => {
-      const apart = takeApart(records, deaggregation, now)
-      const through = (await transformer?.transform(apart.records, signal)) ?? untouched(apart.records)
-      const partitions = await partitioner?.partitions(through.records.map(({ data }) => data))
-      const split = assigned(through.records, partitions, { lambdaKeys, texts, now })
-      const failed = [...apart.failed, ...through.failed, ...split.failed]
-      return { delivered: split.delivered, failed: failed.length < 2 ? failed : failed.toSorted(bySource) }
+      const results: PipelineResult[] = []
+      for (const run of runsOf(records)) results.push(await processRun(run, signal))
+      if (results.length === 1) return results[0]!
+      return {
+        delivered: results.flatMap(({ delivered }) => delivered),
+        failed: results.flatMap(({ failed }) => failed),
+      }
     },
     close: async () => partitioner?.close(),
   }
 }
 
 function untouched(records: readonly SourceRecord[]) {
-  return { records: records.map((record) => ({ record, data: record.data, partitionKeys: {} })), failed: [] }
+  return {
+    records: records.map((record) => ({
+      record,
+      data: record.data,
+      partitionKeys: record.transformed?.partitionKeys ?? {},
+    })),
+    failed: [],
+  }
+}
+
+/** Consecutive records that the function has had, or has not. */
+function runsOf(records: readonly SourceRecord[]): readonly (readonly SourceRecord[])[] {
+  if (records.every(({ transformed }) => transformed === undefined)) return [records]
+  const runs: SourceRecord[][] = []
+  for (const record of records) {
+    const run = runs.at(-1)
+    if (run !== undefined && (run[0]!.transformed === undefined) === (record.transformed === undefined))
+      run.push(record)
+    else runs.push([record])
+  }
+  return runs
 }
 
 /** How records are assigned to partitions. */

@@ -52,7 +52,6 @@ export async function errorKeys(
 /** Delivers what an error document holds, and removes it. Returns its records. Rejects where it stands still; it may be called again. */
 export async function replay(key: string, store: ObjectStore, replaying: ReplayParts): Promise<number> {
   const { name, definition, parts, open, documents, room, clock, random, signal, log } = replaying
-  const records = await recordsOf(store, key, signal)
   const hash = createHash('sha256').update(key).digest('hex')
   const document = `${progressPrefix(name)}retry/${hash.slice(0, 32)}`
   const progress = await takeProgress({
@@ -62,6 +61,8 @@ export async function replay(key: string, store: ObjectStore, replaying: ReplayP
     epoch: clock.now() * 1000 + Math.floor(random() * 1000),
     pause: (attempt) => wait(clock, backoff(attempt, random), signal),
   })
+  // Read once nobody else can end it: who has ended it before this has removed it.
+  const records = await recordsOf(store, key, signal)
   const shardIndex = parseInt(hash.slice(0, 12), 16)
   const shard = { delivery: name, streamId: REPLAYED_STREAM, shardIndex }
   const rim = { room, clock, random, log, onPosition: () => {}, onFault: () => {} }

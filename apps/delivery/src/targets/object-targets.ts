@@ -3,12 +3,13 @@ import type { DeliveryDefinition } from 'millrace/protocol'
 import type { ObjectStore } from '../destinations/object-store.ts'
 import { errorLine } from '../errors/error-document.ts'
 import { objectKey, type KeyForm } from '../naming/object-key.ts'
+import { partitionValues } from '../naming/partition-values.ts'
 import { completed, readPrefix } from '../naming/prefix.ts'
 import type { PendingObject } from '../progress/shard-progress.ts'
 import { Heap, type HeapPlace } from '../spool/heap.ts'
 import type { LaneHeap, LaneRange, LaneTarget, LaneTargets, Written } from './lane-target.ts'
 import { rawEncoder, type ObjectEncoder } from '../engine/object-encoder.ts'
-import type { SourceRecord } from '../engine/source-record.ts'
+import type { SourceRecord, FunctionAnswered } from '../engine/source-record.ts'
 
 /** The shard that objects are named after. */
 export interface NamedShard {
@@ -126,7 +127,7 @@ class ObjectTarget implements LaneTarget {
 
   open(): LaneHeap {
     // What comes of one read goes to many partitions, and those wait for very different times.
-    return new ObjectHeap(this.#parts, this.#naming.partition !== '')
+    return new ObjectHeap(this.#parts, this.#naming.partition)
   }
 
   isThere({ key }: PendingObject, signal: AbortSignal): Promise<boolean> {
@@ -149,9 +150,12 @@ class ObjectHeap extends Heap implements LaneHeap {
   readonly #parts: TargetParts
   readonly #pieces: Uint8Array[] = []
 
-  constructor(parts: TargetParts, isCopied: boolean) {
-    super(parts.heaps, isCopied)
+  readonly #partition: string
+
+  constructor(parts: TargetParts, partition: string) {
+    super(parts.heaps, partition !== '')
     this.#parts = parts
+    this.#partition = partition
   }
 
   put(_record: SourceRecord, data: Uint8Array): number {
@@ -179,10 +183,24 @@ class ObjectHeap extends Heap implements LaneHeap {
         failed: failed.length,
       }
     }
-    const lines = Buffer.concat(failed.map(errorLine))
+    const lines = Buffer.concat(
+      failed.map((error) =>
+        errorLine({ ...error, ...transformedBy(this.#parts.definition, this.#partition) }),
+      ),
+    )
     await store.write(errorKey, contentOf(lines), signal)
     return { objects: content === undefined ? 1 : 2, bytes: content?.bytes ?? 0, failed: failed.length }
   }
+}
+
+/** What records that went through a function say of that, for their replay. */
+export function transformedBy(
+  { transform }: Pick<DeliveryDefinition, 'transform'>,
+  partition: string,
+): { readonly transformed?: FunctionAnswered } {
+  return transform === undefined
+    ? {}
+    : { transformed: { partitionKeys: partitionValues(partition).lambda ?? {} } }
 }
 
 /** Bytes as content. */

@@ -8,7 +8,14 @@ import { objectKey } from '../naming/object-key.ts'
 import type { PendingObject } from '../progress/shard-progress.ts'
 import type { HeapPlace } from '../spool/heap.ts'
 import type { LaneHeap, LaneRange, LaneTarget, LaneTargets, Written } from './lane-target.ts'
-import { backupTarget, contentOf, errorForm, errorTarget, type NamedShard } from './object-targets.ts'
+import {
+  backupTarget,
+  contentOf,
+  errorForm,
+  errorTarget,
+  transformedBy,
+  type NamedShard,
+} from './object-targets.ts'
 import type { DeliveredRecord } from '../engine/pipeline.ts'
 import type { SourceRecord } from '../engine/source-record.ts'
 
@@ -108,12 +115,13 @@ class SinkHeap implements LaneHeap {
     keep: (plan: unknown) => Promise<void>,
     signal: AbortSignal,
   ): Promise<Written> {
-    const { sink, backupStore } = this.#parts
+    const { sink, backupStore, definition } = this.#parts
     const { failed } = await sink.send({ requestId: key, records: this.#records, plan, keep }, signal)
     if (failed.length > 0) {
       if (backupStore === undefined || errorKey === undefined)
         throw new Error('There is no place for records that failed.')
-      await backupStore.write(errorKey, contentOf(Buffer.concat(failed.map(errorLine))), signal)
+      const lines = failed.map((error) => errorLine({ ...error, ...transformedBy(definition, '') }))
+      await backupStore.write(errorKey, contentOf(Buffer.concat(lines)), signal)
     }
     return { objects: 1, bytes: this.#bytes, failed: failed.length }
   }

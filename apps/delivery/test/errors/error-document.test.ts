@@ -61,6 +61,21 @@ it('replayedRecord: gives back data, key and arrival', () => {
   })
 })
 
+it('replayedRecord: knows of a record that the function has had, also when it fails again in another way', () => {
+  const transformed = { partitionKeys: { team: 'red' } }
+  const line = Buffer.from(errorLine({ ...failed, type: 'format-conversion-failed', transformed })).toString()
+  const origin = replayedRecord(line, 5)
+  expect(origin.transformed).toEqual(transformed)
+  expect(replayedRecord(Buffer.from(errorLine({ ...failed, origin })).toString(), 0).transformed).toEqual(
+    transformed,
+  )
+  expect(replayedRecord(Buffer.from(errorLine(failed)).toString(), 0)).not.toHaveProperty('transformed')
+  for (const partitionKeys of [1, null, { a: 1 }]) {
+    const wrong = JSON.stringify({ rawData: '', transformed: { partitionKeys } })
+    expect(replayedRecord(wrong, 0)).not.toHaveProperty('transformed')
+  }
+})
+
 it('replayedRecord: takes a line of Firehose, which has no key, and refuses what is no error document', () => {
   expect(replayedRecord('{"rawData":"aGk="}', 0)).toMatchObject({
     data: Buffer.from('hi'),

@@ -119,3 +119,20 @@ describe('makePipeline', () => {
     await one.close()
   })
 })
+
+it('a record that the function has had: is not taken apart and not transformed again, and keeps the keys that the function gave', async () => {
+  const prefix = '!{partitionKeyFromLambda:first}/'
+  const [fresh, had, later] = sourceRecords('{"c":"ab"}', '{"c":"x"}', '{"c":"cd"}')
+  const records = [fresh!, { ...had!, transformed: { partitionKeys: { first: 'z' } } }, later!]
+  const { delivered, failed } = await pipeline({
+    transform,
+    prefix,
+    deaggregation: [{ type: 'json' }],
+  }).process(records, signal)
+  expect(failed).toEqual([])
+  expect(delivered.map(({ partition, data }) => `${partition} ${Buffer.from(data).toString()}`)).toEqual([
+    '{"lambda":{"first":"a"}} {"c":"AB"}',
+    '{"lambda":{"first":"z"}} {"c":"x"}',
+    '{"lambda":{"first":"c"}} {"c":"CD"}',
+  ])
+})
