@@ -1,8 +1,7 @@
 // The app as the daemon and the command line run it. Composition root.
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { rm } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
 import { inspect } from 'node:util'
 import { connect } from 'millrace'
 import type { ServeApp } from 'millrace/app'
@@ -11,6 +10,7 @@ import type { Clock } from './engine/clock.ts'
 import { Deliveries } from './engine/deliveries.ts'
 import { deliveryOpener } from './engine/delivery-parts.ts'
 import { deliveryOptionsIn } from './options.ts'
+import { isProcessAlive, openSpoolDirectory } from './spool/spool-directory.ts'
 import { SpoolRoom } from './spool/spool-room.ts'
 
 /** Of the room for waiting records, so much may be in memory. */
@@ -29,7 +29,12 @@ const machineClock: Clock = {
 export const serveApp: ServeApp = async ({ broker, options }, tell) => {
   const { spoolDir, spoolBytes } = deliveryOptionsIn(options)
   const { url, ...access } = broker
-  const directory = await openSpool(spoolDir)
+  // Several copies may live in one process, as in tests: only what has no process is removed.
+  const directory = await openSpoolDirectory(spoolDir ?? tmpdir(), {
+    host: hostname(),
+    pid: process.pid,
+    isAlive: isProcessAlive,
+  })
   const client = await connect(url, {
     ...access,
     clientName: 'millrace-delivery',
@@ -60,23 +65,6 @@ export const serveApp: ServeApp = async ({ broker, options }, tell) => {
       await client.close()
       await rm(directory, { recursive: true, force: true })
     },
-  }
-}
-
-/** A directory of this copy's own: what a crash has left in others is never read. */
-async function openSpool(spoolDir: string | undefined): Promise<string> {
-  const parent = spoolDir ?? tmpdir()
-  try {
-    await mkdir(parent, { recursive: true })
-    return await mkdtemp(join(parent, 'millrace-delivery-'))
-  } catch (error) {
-    const { message } = error as Error
-    throw new Error(
-      `Waiting records cannot be kept in ${parent}: ${message}. Name another directory by --delivery-spool-dir.`,
-      {
-        cause: error,
-      },
-    )
   }
 }
 
