@@ -20,6 +20,12 @@ export async function requestRetry(
 ): Promise<DeliveryRetry> {
   const document = await client.documents<DeliveryDefinition>(deliveryKinds.definitions).get(name)
   if (document === undefined || document.value.state === 'deleting') throw notFound(name)
+  if (document.value.state === 'paused') {
+    throw new DeliveryError(
+      'invalid',
+      `${name} is paused: its error documents can be replayed once it is resumed.`,
+    )
+  }
   const retries = client.documents<DeliveryRetry>(deliveryKinds.retries)
   const known = await retries.get(name)
   if (known?.value.state === 'wanted' || known?.value.state === 'running') throw underWay(name)

@@ -2,7 +2,13 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createDelivery, requestRetry, retryOf, updateDelivery } from '../../src/definitions/index.ts'
+import {
+  createDelivery,
+  requestRetry,
+  retryOf,
+  setDeliveryState,
+  updateDelivery,
+} from '../../src/definitions/index.ts'
 import { errorLine } from '../../src/errors/error-document.ts'
 import { DeliveryWorld } from '../support/delivery-world.ts'
 
@@ -86,4 +92,15 @@ it('a wish to retry that fails: says why, keeps the document, and the next one g
     .poll(() => retryOf(client, 'broken'))
     .toMatchObject({ state: 'done', documents: 1, records: 2 })
   expect(await world.lines(lake)).toEqual(['a', 'b'])
+})
+
+it('a wish to retry for a delivery that is paused: is refused, since nothing would come of it', async () => {
+  const { client } = world
+  await createDelivery(client, 'resting', {
+    source: { stream: 'resting.delivery', isOwn: true },
+    destination: { type: 'directory', path: join(world.directory, 'resting') },
+  })
+  await setDeliveryState(client, 'resting', 'paused')
+  await expect(requestRetry(client, 'resting', undefined, rim)).rejects.toThrow('resting is paused')
+  expect(await retryOf(client, 'resting')).toBeUndefined()
 })
