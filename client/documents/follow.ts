@@ -35,7 +35,7 @@ export async function* followDocuments(
   place: DocumentPlace,
   settings: Settings,
   signal: AbortSignal,
-  /** Version of each document that was yielded, or that the caller knows otherwise. Kept up to date. */
+  /** Version of each document that was yielded, or that the caller knows otherwise; 0 for one to be told in any case. Kept up to date. */
   known: Map<string, number> = new Map(),
 ): AsyncGenerator<Told, never, undefined> {
   function* changed(documents: readonly StoredDocument[]): Generator<Told> {
@@ -62,8 +62,9 @@ export async function* followDocuments(
         for (const { name } of page.documents) names.add(name)
         yield* changed(page.documents)
       }
-      for (const name of known.keys()) {
-        if (names.has(name)) continue
+      // Settled before the first is told: whoever is told may come to know a name again.
+      const gone = [...known.keys()].filter((name) => !names.has(name))
+      for (const name of gone) {
         known.delete(name)
         yield { deleted: name }
       }

@@ -49,6 +49,8 @@ export class KeptDocuments<T> {
   readonly #unreadable = new Map<string, number>()
   /** Names of documents that were put here, and that the watch has not told yet. */
   readonly #untold = new Set<string>()
+  /** Versions that the watch has told, or 0; of a name that is not here the watch would not tell that it is gone. */
+  #known = new Map<string, number>()
   readonly #listeners = new Set<(name: string, value: T | undefined) => void>()
   readonly #closing = new AbortController()
   readonly #forgetThis: () => void
@@ -97,7 +99,7 @@ export class KeptDocuments<T> {
   async read(name: string, options: CallOptions = {}): Promise<KeptDocument<T> | undefined> {
     const known = this.#entries.get(name)
     const document = await this.#parts.documents.get(name, options)
-    if (document !== undefined) this.#take(document)
+    if (document !== undefined) this.#takeUntold(document)
     // What was put here meanwhile is newer than the answer.
     else if (this.#entries.get(name) === known) this.#forget(name)
     return document
@@ -114,7 +116,7 @@ export class KeptDocuments<T> {
   ): Promise<T> {
     const { version, value } = await this.#parts.documents.update(name, change, options)
     this.#untold.add(name)
-    this.#take({ name, version, value })
+    this.#takeUntold({ name, version, value })
     return value
   }
 
@@ -142,9 +144,9 @@ export class KeptDocuments<T> {
     while (!signal.aborted) {
       try {
         // With what is known, a new watch also tells what was deleted while there was none.
-        const known = new Map(this.#unreadable)
-        for (const [name, { version }] of this.#entries) known.set(name, version)
-        for await (const told of this.#parts.follow(known, signal)) {
+        this.#known = new Map(this.#unreadable)
+        for (const [name, { version }] of this.#entries) this.#known.set(name, version)
+        for await (const told of this.#parts.follow(this.#known, signal)) {
           if ('deleted' in told) {
             await this.#gone(told.deleted)
           } else {
@@ -189,6 +191,12 @@ export class KeptDocuments<T> {
       )
       return
     }
+    this.#take(document)
+  }
+
+  /** Takes what came by another way than the watch, which tells of it later, or that it is gone. */
+  #takeUntold(document: Pick<NamedDocument<T>, 'name' | 'version' | 'value'>): void {
+    if (!this.#known.has(document.name)) this.#known.set(document.name, 0)
     this.#take(document)
   }
 

@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { isDeepStrictEqual } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { connect, text, type Client, type KeptDocuments } from '../../../client/index.ts'
+import { connect, MillraceError, text, type Client, type KeptDocuments } from '../../../client/index.ts'
 import { outcomeOf } from '../../support/rejection.ts'
 import { driven, fakeTime, pass, turns } from '../support/drive.ts'
 import { FakeDocuments } from '../support/fake-documents.ts'
@@ -26,6 +26,17 @@ async function withClient(use: Use, retry: object = {}): Promise<void> {
 
 const shown = (kept: KeptDocuments<number>) =>
   Object.fromEntries([...kept.entries()].map(([name, { value }]) => [name, value]))
+
+/** The watch breaks connections that others use as well. */
+async function insisting<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!MillraceError.is(error, 'connectionLost')) throw error
+    }
+  }
+}
 
 describe('kept documents', () => {
   it('are there at once, and follow what others put and delete', () =>
@@ -101,6 +112,24 @@ describe('kept documents', () => {
       },
       { giveUpAfterMs: 100 },
     ))
+
+  it('forget what was put or read through them, and deleted by others before their watch told of it', () =>
+    withClient(async (client, broker) => {
+      const plans = client.documents<number>('plans')
+      const kept = await plans.keep()
+      await turns()
+      let isHeld = true
+      broker.disturb = ({ operation }) => (isHeld && operation === 'watchDocuments' ? 'lostBefore' : 'none')
+      broker.restart()
+      await insisting(() => kept.update('put', () => 1))
+      await insisting(() => plans.put('read', 2))
+      await insisting(() => kept.read('read'))
+      expect(shown(kept)).toEqual({ put: 1, read: 2 })
+      for (const name of ['put', 'read']) await insisting(() => plans.delete(name))
+      isHeld = false
+      await pass(1000, 50)
+      expect(shown(kept)).toEqual({})
+    }))
 
   it('leave out one that the codec does not take, say so, and follow the others', () =>
     withClient(async (client) => {
