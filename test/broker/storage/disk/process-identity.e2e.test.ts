@@ -21,6 +21,8 @@ onLinux('isProcessAlive: false for a killed process that its parent has not reap
   const parent = spawn('sh', ['-c', 'sleep 60 & echo $!; exec sleep 60'])
   const [line] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string]
   const pid = Number(line)
+  // Until then it is still a shell, which reaps.
+  while ((await readFile(`/proc/${parent.pid}/comm`, 'utf8')) !== 'sleep\n') await delay(1)
   expect(await isProcessAlive(pid)).toBe(true)
   process.kill(pid, 'SIGKILL')
   while (!/\) Z /.test(await readFile(`/proc/${pid}/stat`, 'utf8'))) await delay(1)
