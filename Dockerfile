@@ -5,6 +5,7 @@ FROM node:24-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY apps/agent/package.json ./apps/agent/
+COPY apps/analytics/package.json ./apps/analytics/
 COPY apps/delivery/package.json ./apps/delivery/
 COPY apps/functions/package.json ./apps/functions/
 COPY apps/kinesis/package.json ./apps/kinesis/
@@ -19,6 +20,7 @@ FROM node:24-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY apps/agent/package.json ./apps/agent/
+COPY apps/analytics/package.json ./apps/analytics/
 COPY apps/delivery/package.json ./apps/delivery/
 COPY apps/functions/package.json ./apps/functions/
 COPY apps/kinesis/package.json ./apps/kinesis/

@@ -23,6 +23,7 @@ import { agentVerb } from './verbs/apps/agent.ts'
 import { deliveryVerb } from './verbs/apps/delivery.ts'
 import { functionVerb } from './verbs/apps/function.ts'
 import { kinesisVerb } from './verbs/apps/kinesis.ts'
+import { queryVerb } from './verbs/apps/query.ts'
 import { groupVerb } from './verbs/group.ts'
 import { produceVerb } from './verbs/produce.ts'
 import { putVerb } from './verbs/put.ts'
@@ -56,6 +57,7 @@ export function createProgram(terminal: Terminal, version: string): Command {
     agentVerb,
     deliveryVerb,
     functionVerb,
+    queryVerb,
     importVerb,
     exportVerb,
     tokenVerb,

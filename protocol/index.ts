@@ -2,6 +2,7 @@
 export type * from './apps/app-channel.ts'
 export * from './apps/delivery-definition.ts'
 export * from './apps/function-definition.ts'
+export * from './apps/query-definition.ts'
 export { isAccessKeyId } from './access/access-key.ts'
 export { allows } from './access/grant.ts'
 export * from './batch/batch.ts'

@@ -138,6 +138,11 @@ const doors: readonly {
     through: (file, typeOnly) => typeOnly || inside(file, 'broker/supervision/', 'bench/', 'scripts/'),
   },
   {
+    names: ['@duckdb/node-api'],
+    through: (file) =>
+      inside(file, 'apps/analytics/src/engine/engine.ts', 'apps/delivery/src/formats/parquet/duckdb.ts'),
+  },
+  {
     names: ['commander', 'cli-progress', 'cli-table3', 'csv-parse'],
     through: (file) => inside(file, 'cli/', 'bench/'),
   },

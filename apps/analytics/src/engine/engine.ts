@@ -1,0 +1,105 @@
+// The one door to DuckDB: one database in memory for a process, which spills to a directory, and sessions over it. A session runs one
+// statement at a time.
+import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
+import { engineFault } from './engine-fault.ts'
+
+export interface EngineOptions {
+  /** Bytes that all sessions together may hold in memory. */
+  readonly memory: number
+  /** Left out: as many as there are cores. */
+  readonly threads?: number | undefined
+  /** Where rows go that do not fit into memory. It is made when it is needed. */
+  readonly spoolDir: string
+}
+
+/** A row of a result: plain JSON values by column. What JSON has no form for is text: timestamps, decimals, integers beyond 2^53. */
+export type EngineRow = Readonly<Record<string, unknown>>
+
+/** A database. */
+export class Engine implements AsyncDisposable {
+  readonly #instance: DuckDBInstance
+  readonly #sessions = new Set<EngineSession>()
+
+  private constructor(instance: DuckDBInstance) {
+    this.#instance = instance
+  }
+
+  /** Opens a database in memory. It never loads code from elsewhere. */
+  static async open({ memory, threads, spoolDir }: EngineOptions): Promise<Engine> {
+    return new Engine(
+      await DuckDBInstance.create(':memory:', {
+        ...(threads !== undefined && { threads: String(threads) }),
+        memory_limit: `${memory}B`,
+        temp_directory: spoolDir,
+        preserve_insertion_order: 'true',
+        autoinstall_known_extensions: 'false',
+        autoload_known_extensions: 'false',
+      }),
+    )
+  }
+
+  /** Opens a session. Temporary tables and variables are its own. */
+  async session(): Promise<EngineSession> {
+    const session = new EngineSession(await this.#instance.connect(), () => this.#sessions.delete(session))
+    this.#sessions.add(session)
+    return session
+  }
+
+  /** Ends all sessions; statements under way are interrupted. */
+  close(): Promise<void> {
+    for (const session of this.#sessions) session.close()
+    this.#instance.closeSync()
+    return Promise.resolve()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
+
+/** A connection to the database. Its methods reject with `EngineFault`. */
+export class EngineSession implements Disposable {
+  readonly #connection: DuckDBConnection
+  readonly #onClosed: () => void
+  #isClosed = false
+
+  constructor(connection: DuckDBConnection, onClosed: () => void) {
+    this.#connection = connection
+    this.#onClosed = onClosed
+  }
+
+  /** Runs one statement or several. */
+  async run(sql: string): Promise<void> {
+    try {
+      await this.#connection.run(sql)
+    } catch (error) {
+      throw engineFault(error)
+    }
+  }
+
+  /** Returns the rows of a statement. */
+  async rows(sql: string): Promise<readonly EngineRow[]> {
+    try {
+      return (await this.#connection.runAndReadAll(sql)).getRowObjectsJson()
+    } catch (error) {
+      throw engineFault(error)
+    }
+  }
+
+  /** Ends the statement under way: it rejects with the code `interrupted`. */
+  interrupt(): void {
+    if (!this.#isClosed) this.#connection.interrupt()
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.interrupt()
+    this.#isClosed = true
+    this.#connection.closeSync()
+    this.#onClosed()
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
