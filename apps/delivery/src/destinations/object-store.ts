@@ -15,9 +15,17 @@ export interface StoredObject {
   readonly bytes: number
 }
 
+/** What a write waits for on its way. */
+export interface WriteSteps {
+  /** Nobody may see the object before it fulfils. What it rejects with ends the write. */
+  readonly prepared?: Promise<void>
+}
+
 export interface ObjectStore {
+  /** Small writes at a time beyond which more only make each take longer: 1 where all wait for the same disk. */
+  readonly writesMax: number
   /** Fulfils when the object is there to stay. Nobody ever sees a part of it. Replaces what has the same key. */
-  write(key: string, content: ObjectContent, signal: AbortSignal): Promise<void>
+  write(key: string, content: ObjectContent, signal: AbortSignal, steps?: WriteSteps): Promise<void>
   /** Fulfils also where there is no such object. */
   remove(key: string, signal: AbortSignal): Promise<void>
   /** Objects whose keys begin with the prefix, in the order of their keys. */

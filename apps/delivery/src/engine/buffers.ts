@@ -182,7 +182,7 @@ export class Buffers implements RoomHolder {
   }
 
   #appended(touched: ReadonlySet<Lane>, taken: number): void {
-    const { definition, targets } = this.#parts
+    const { definition } = this.#parts
     for (const lane of this.#parts.lanes.all()) {
       for (const entry of lane.entries) {
         if (!entry.isFilling || entry.fixed.to > taken) continue
@@ -194,8 +194,8 @@ export class Buffers implements RoomHolder {
     const isEager = definition.buffer.intervalMs === 0
     for (const lane of touched) {
       if (lane.open === undefined) continue
-      if (isFull(lane.open.heap, lane.target!) || (isEager && lane.entries.length < targets.writesMax))
-        this.seal(lane)
+      if (isFull(lane.open.heap, lane.target!)) this.seal(lane)
+      else if (isEager) this.sealNext(lane)
     }
     this.keepWithin(definition.partitioning?.partitionsMax ?? Infinity)
     if (!isEager) this.#setTimer()
@@ -212,6 +212,11 @@ export class Buffers implements RoomHolder {
       if (oldest === undefined) return
       this.seal(oldest)
     }
+  }
+
+  /** Fixes the range of what waits in a lane without buffers, where that does not only make the objects before it take longer. */
+  sealNext(lane: Lane): void {
+    if (lane.entries.length < this.#parts.targets.eagerMax) this.seal(lane)
   }
 
   /** Fixes the range of what waits in a lane. */

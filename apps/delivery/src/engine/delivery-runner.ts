@@ -31,6 +31,9 @@ const ATTEMPTS_MAX = 1_000_000
 /** How long all that waits may take to be written, when a shard is given back. */
 const FINISH_MS = 20_000
 
+/** How often the group is told where a shard is, while records come. */
+const CHECKPOINT_MS = 250
+
 /** How long a shard that could not be finished is kept. */
 const UNFINISHED_MS = 3_000
 
@@ -39,6 +42,8 @@ interface Held {
   readonly run: ShardRun
   /** The newest call: its context can checkpoint all that was taken. */
   context: BatchContext
+  /** When the group was last told of it, by the clock. */
+  checkpointAt: number
 }
 
 export class DeliveryRunner {
@@ -152,7 +157,7 @@ export class DeliveryRunner {
     if (known?.epoch === epoch) return known
     known?.run.stop(new Error('Another lease of the shard has begun.'))
     const run = await this.#openRun(context, () => this.#held.get(key))
-    const held: Held = { epoch, run, context }
+    const held: Held = { epoch, run, context, checkpointAt: 0 }
     this.#held.set(key, held)
     return held
   }
@@ -180,11 +185,14 @@ export class DeliveryRunner {
       onFault: (error) => {
         if (held()?.epoch === epoch && !signal.aborted) this.#beginAgain(shardId, error)
       },
-      onPosition: (position) => {
+      onPosition: (position, isIdle) => {
         const now = held()
         if (now?.epoch !== epoch || position <= 0) return
-        // The document says where to go on; the group's checkpoint says from where to read, and may be behind.
+        // The document says where to go on; the group's checkpoint says from where to read, and may be behind: each costs a flush.
         this.#faults = 0
+        const at = clock.now()
+        if (!isIdle && Math.abs(at - now.checkpointAt) < CHECKPOINT_MS) return
+        now.checkpointAt = at
         now.context.checkpoint({ shardId, sequenceNumber: position - 1 }).catch(() => {})
       },
     })

@@ -64,11 +64,12 @@ export class ObjectWriter {
   async #run(entry: Entry): Promise<void> {
     const { save, onWritten, onDone, onFault } = this.#parts
     try {
-      if (!entry.isPrepared) {
-        entry.isPrepared = true
-        await save()
-      }
-      const written = await this.#write(entry)
+      const isNew = !entry.isPrepared
+      entry.isPrepared = true
+      const prepared = isNew ? save() : Promise.resolve()
+      // What it rejects with is met where it is awaited.
+      prepared.catch(() => {})
+      const written = await this.#write(entry, prepared)
       entry.isWritten = true
       onWritten(entry, written)
       await save()
@@ -81,17 +82,18 @@ export class ObjectWriter {
     }
   }
 
-  async #write(entry: Entry): Promise<Written> {
+  async #write(entry: Entry, prepared: Promise<void>): Promise<Written> {
     const { clock, random, signal, onTrouble } = this.#parts
     for (let attempt = 0; ; attempt++) {
       signal.throwIfAborted()
       try {
-        const written = await this.#writeOnce(entry)
+        const written = await this.#writeOnce(entry, prepared)
         if (this.#troubles.delete(entry)) onTrouble(`${entry.fixed.key} is written.`)
         return written
       } catch (error) {
         signal.throwIfAborted()
         if (error instanceof Fenced) throw error
+        await prepared
         const isLasting = error instanceof DeliveryFault && !error.retry
         const message = error instanceof Error ? error.message : String(error)
         const isNews = this.#troubles.get(entry)?.message !== message
@@ -103,12 +105,13 @@ export class ObjectWriter {
     }
   }
 
-  async #writeOnce(entry: Entry): Promise<Written> {
+  async #writeOnce(entry: Entry, prepared: Promise<void>): Promise<Written> {
     const { signal, save } = this.#parts
     const { heap, fixed, isTorn } = entry
     // What is left of the records must not replace what was made of all of them.
     if (isTorn && (await this.#targetOf(entry)?.isThere(fixed, signal)) === true) return nothing
     if (heap === undefined || heap.records === 0) {
+      await prepared
       await this.#targetOf(entry)?.withdraw(fixed, signal)
       return nothing
     }
@@ -116,7 +119,7 @@ export class ObjectWriter {
       entry.fixed = { ...(entry.fixed satisfies PendingObject), plan }
       await save()
     }
-    return heap.write(entry.fixed, keep, signal)
+    return heap.write(entry.fixed, { prepared, keep, signal })
   }
 
   /** The target of a lane, also where no record of it has come. */

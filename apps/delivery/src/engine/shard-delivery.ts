@@ -25,8 +25,8 @@ export interface ShardDeliveryParts {
   readonly clock: Clock
   /** Chance, from 0 to 1: for waits. */
   readonly random: () => number
-  /** Called when records below the position are delivered. */
-  readonly onPosition: (position: number) => void
+  /** Called when records below the position are delivered; `isIdle` says that nothing else waits. */
+  readonly onPosition: (position: number, isIdle: boolean) => void
   /** Called when it ends by a fault of its own: what waits must be read again, under another lease. */
   readonly onFault: (error: Error) => void
   readonly log: (level: 'info' | 'warn', message: string, error?: unknown) => void
@@ -95,6 +95,7 @@ export class ShardDelivery {
             this.#delivered.failed + (entry.lane.kind === 'e' ? (entry.heap?.records ?? 0) : written.failed),
         }
         settle(entry.lane)
+        this.#goOn(entry)
       },
       onDone: (entry) => this.#done(entry),
       onTrouble: (message, error) => {
@@ -207,16 +208,21 @@ export class ShardDelivery {
   #done(entry: Entry): void {
     if (this.#over !== undefined) return
     this.#uncommitted.delete(entry)
-    const { heap, lane } = entry
+    const { heap } = entry
     if (heap !== undefined) {
       this.#parts.room.give(heap.bytes)
       this.#queuedBytes -= heap.bytes
       void heap.release()
       entry.heap = undefined
     }
-    if (this.#parts.definition.buffer.intervalMs === 0 && lane.open !== undefined) this.#buffers.seal(lane)
     this.#tell()
     this.#wake()
+  }
+
+  /** Without buffers, what waits behind an object is written next. */
+  #goOn({ lane }: Entry): void {
+    if (this.#over === undefined && this.#parts.definition.buffer.intervalMs === 0)
+      this.#buffers.sealNext(lane)
   }
 
   #tell(): void {
@@ -226,7 +232,7 @@ export class ShardDelivery {
     for (const { fixed } of this.#uncommitted) position = Math.min(position, fixed.from)
     if (position <= this.#told) return
     this.#told = position
-    this.#parts.onPosition(position)
+    this.#parts.onPosition(position, this.isIdle)
   }
 
   #save(): Promise<void> {

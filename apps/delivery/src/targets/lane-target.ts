@@ -1,5 +1,6 @@
 // Where records of a lane go, and how: objects of a store, or batches of a sink. Types only. A lane is what has a buffer of its own: a
 // partition, a type of errors, the backup.
+import type { WriteSteps } from '../destinations/object-store.ts'
 import type { PendingObject } from '../progress/shard-progress.ts'
 import type { SourceRecord } from '../engine/source-record.ts'
 
@@ -19,6 +20,12 @@ export interface Written {
   readonly failed: number
 }
 
+export interface WriteOptions extends Required<WriteSteps> {
+  /** Makes a plan of the sink durable. */
+  readonly keep: (plan: unknown) => Promise<void>
+  readonly signal: AbortSignal
+}
+
 /** Records of one object, or of one batch, on their way. */
 export interface LaneHeap {
   /** Before compression. */
@@ -28,8 +35,8 @@ export interface LaneHeap {
   /** Takes a record, and returns its bytes. */
   put(record: SourceRecord, data: Uint8Array): number
   spill(): Promise<void>
-  /** Fulfils when all is there to stay. May be called again. `keep` makes a plan of the sink durable. */
-  write(fixed: PendingObject, keep: (plan: unknown) => Promise<void>, signal: AbortSignal): Promise<Written>
+  /** Fulfils when all is there to stay. May be called again. */
+  write(fixed: PendingObject, options: WriteOptions): Promise<Written>
   release(): Promise<void>
 }
 
@@ -50,6 +57,8 @@ export interface LaneTarget {
 export interface LaneTargets {
   /** Writes at a time, for one shard. Where order counts, 1. */
   readonly writesMax: number
+  /** Of one lane, where it has no buffers. */
+  readonly eagerMax: number
   main(partition: string): LaneTarget
   /** Undefined where there is no place for errors. */
   errors(type: string): LaneTarget | undefined

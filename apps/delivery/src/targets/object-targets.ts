@@ -7,7 +7,7 @@ import { partitionValues } from '../naming/partition-values.ts'
 import { completed, readPrefix } from '../naming/prefix.ts'
 import type { PendingObject } from '../progress/shard-progress.ts'
 import { Heap, type HeapPlace } from '../spool/heap.ts'
-import type { LaneHeap, LaneRange, LaneTarget, LaneTargets, Written } from './lane-target.ts'
+import type { LaneHeap, LaneRange, LaneTarget, LaneTargets, WriteOptions, Written } from './lane-target.ts'
 import { rawEncoder, type ObjectEncoder } from '../engine/object-encoder.ts'
 import type { SourceRecord, FunctionAnswered } from '../engine/source-record.ts'
 
@@ -47,6 +47,7 @@ export function objectTargets(parts: ObjectTargetsParts): LaneTargets {
   const main = new Map<string, LaneTarget>()
   return {
     writesMax: WRITES_MAX,
+    eagerMax: parts.store.writesMax,
     main: (partition) => {
       if (partition !== '') return new ObjectTarget(parts, { form, partition, part: '' })
       let target = main.get('')
@@ -166,16 +167,12 @@ class ObjectHeap extends Heap implements LaneHeap {
     return bytes
   }
 
-  async write(
-    { key, errorKey }: PendingObject,
-    _keep: (plan: unknown) => Promise<void>,
-    signal: AbortSignal,
-  ): Promise<Written> {
+  async write({ key, errorKey }: PendingObject, { signal, ...steps }: WriteOptions): Promise<Written> {
     const { encoder, store } = this.#parts
     const { content, failed } = await encoder.finish(this, signal)
     // An earlier life may have made it where this one does not.
-    if (content === undefined) await store.remove(key, signal)
-    else await store.write(key, content, signal)
+    if (content !== undefined) await store.write(key, content, signal, steps)
+    else await steps.prepared.then(() => store.remove(key, signal))
     if (errorKey === undefined || failed.length === 0) {
       return {
         objects: content === undefined ? 0 : 1,

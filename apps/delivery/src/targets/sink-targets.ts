@@ -7,7 +7,7 @@ import { errorLine } from '../errors/error-document.ts'
 import { objectKey } from '../naming/object-key.ts'
 import type { PendingObject } from '../progress/shard-progress.ts'
 import type { HeapPlace } from '../spool/heap.ts'
-import type { LaneHeap, LaneRange, LaneTarget, LaneTargets, Written } from './lane-target.ts'
+import type { LaneHeap, LaneRange, LaneTarget, LaneTargets, WriteOptions, Written } from './lane-target.ts'
 import {
   backupTarget,
   contentOf,
@@ -35,6 +35,7 @@ export function sinkTargets(parts: SinkTargetsParts): LaneTargets {
   const main = new SinkTarget(parts)
   return {
     writesMax: 1,
+    eagerMax: 1,
     main: () => main,
     errors: (type) => (backupStore === undefined ? undefined : errorTarget(parts, type, backupStore)),
     backup:
@@ -112,10 +113,10 @@ class SinkHeap implements LaneHeap {
 
   async write(
     { key, errorKey, plan }: PendingObject,
-    keep: (plan: unknown) => Promise<void>,
-    signal: AbortSignal,
+    { prepared, keep, signal }: WriteOptions,
   ): Promise<Written> {
     const { sink, backupStore, definition } = this.#parts
+    await prepared
     const { failed } = await sink.send({ requestId: key, records: this.#records, plan, keep }, signal)
     if (failed.length > 0) {
       if (backupStore === undefined || errorKey === undefined)

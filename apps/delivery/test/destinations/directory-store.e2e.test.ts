@@ -53,6 +53,29 @@ it('write: makes a file with its directories, and replaces one of the same key',
   expect(await namesIn(root)).toEqual(['a/b/c'])
 })
 
+it('write: shows nothing before its range is durable, and leaves nothing where that is refused', async () => {
+  const { root, store } = storeHere()
+  let isPrepared = false
+  const prepared = new Promise<void>((resolve) => {
+    setImmediate(() => {
+      isPrepared = true
+      resolve()
+    })
+  })
+  await store.write('a', contentOf('one'), signal, { prepared })
+  expect(isPrepared).toBe(true)
+  const refused = Promise.reject(new Error('another lease has it'))
+  refused.catch(() => {})
+  await expect(store.write('b', contentOf('two'), signal, { prepared: refused })).rejects.toThrow(
+    'another lease has it',
+  )
+  const never = new Promise<void>(() => {})
+  const ending = new AbortController()
+  void store.write('c', contentOf('three'), ending.signal, { prepared: never })
+  await store.write('d', contentOf('four'), signal)
+  expect((await namesIn(root)).filter((name) => !name.endsWith(TEMPORARY))).toEqual(['a', 'd'])
+})
+
 it('write: leaves the file of before and nothing else, where the content ends in an error or is too short', async () => {
   const { root, store } = storeHere()
   await store.write('a', contentOf('before'), signal)

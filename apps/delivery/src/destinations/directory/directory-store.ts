@@ -16,13 +16,17 @@ import {
 import { basename, dirname, join } from 'node:path'
 import { DeliveryFault } from '../../errors/delivery-fault.ts'
 import { writePieces } from '../../spool/heap.ts'
-import type { ObjectContent, ObjectStore, StoredObject } from '../object-store.ts'
+import { DirectoryFlushes, flushDirectory } from './directory-flushes.ts'
+import type { ObjectContent, ObjectStore, StoredObject, WriteSteps } from '../object-store.ts'
 
 /** Ending of names that are no objects yet. */
 export const TEMPORARY = '.millrace.tmp'
 
 /** Left free for others, so that the machine goes on working. */
 const FREE_BYTES_MIN = 64 * 2 ** 20
+
+/** How long what was found free is believed, where it is plenty. */
+const FREE_MS = 1000
 
 /** A temporary file that nobody has written to for so long is nobody's. */
 const LEFT_OVER_MS = 3_600_000
@@ -38,12 +42,17 @@ export interface StoreRim {
 }
 
 export class DirectoryStore implements ObjectStore {
+  readonly writesMax = 1
   readonly #root: string
   /** Directories that are there, and flushed into their parents. */
   readonly #known = new Set<string>()
+  readonly #flushes = new DirectoryFlushes()
   readonly #unique: () => string
   readonly #now: () => number
   #count = 0
+  /** Bytes that were free at the last look, without those of objects since. */
+  #free = 0
+  #lookedAt = 0
 
   constructor(root: string, rim: StoreRim) {
     this.#root = root
@@ -51,7 +60,12 @@ export class DirectoryStore implements ObjectStore {
     this.#now = rim.now
   }
 
-  async write(key: string, content: ObjectContent, signal: AbortSignal): Promise<void> {
+  async write(
+    key: string,
+    content: ObjectContent,
+    signal: AbortSignal,
+    { prepared }: WriteSteps = {},
+  ): Promise<void> {
     const path = join(this.#root, key)
     const directory = dirname(path)
     const temporary = join(directory, `.${basename(path)}.${this.#unique()}-${this.#count++}${TEMPORARY}`)
@@ -59,9 +73,10 @@ export class DirectoryStore implements ObjectStore {
       await this.#make(directory)
       await this.#haveRoom(content.bytes ?? 0)
       await this.#fill(temporary, content, signal)
+      await prepared
       signal.throwIfAborted()
       await rename(temporary, path)
-      await flushDirectory(directory)
+      await this.#flushes.flush(directory)
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => {})
       // Somebody may have removed the directory.
@@ -145,8 +160,13 @@ export class DirectoryStore implements ObjectStore {
   }
 
   async #haveRoom(bytes: number): Promise<void> {
+    // Small objects come by the hundreds a second, and are far from filling what was found free.
+    this.#free -= bytes
+    if (this.#free >= 2 * FREE_BYTES_MIN && Math.abs(this.#now() - this.#lookedAt) < FREE_MS) return
     const { bavail, bsize } = await statfs(this.#root)
-    if (bavail * bsize - bytes >= FREE_BYTES_MIN) return
+    this.#free = bavail * bsize - bytes
+    this.#lookedAt = this.#now()
+    if (this.#free >= FREE_BYTES_MIN) return
     throw new DeliveryFault(
       'full',
       `The file system of ${this.#root} has no room: ${inMebibytes(bavail * bsize)} are free, the object has ${inMebibytes(bytes)}, and ${inMebibytes(FREE_BYTES_MIN)} are left to others. Free some.`,
@@ -216,15 +236,6 @@ async function writeAll(handle: FileHandle, content: ObjectContent, signal: Abor
 
 function inMebibytes(bytes: number): string {
   return `${(bytes / 2 ** 20).toFixed(1)} MiB`
-}
-
-async function flushDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -8,7 +8,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3'
 import type { S3Destination } from 'millrace/protocol'
-import type { ObjectContent, ObjectStore, StoredObject } from '../object-store.ts'
+import type { ObjectContent, ObjectStore, StoredObject, WriteSteps } from '../object-store.ts'
 import { abortLeftovers, md5Of, PARTS_MAX, uploadInParts, type S3Target } from './multipart.ts'
 import { openS3, s3Patience, type S3Patience } from './s3-client.ts'
 import { isNamed, noSuchObject, s3Fault, type S3Place } from './s3-faults.ts'
@@ -27,6 +27,7 @@ const PART_BYTES = 8 * 1024 * 1024
 const PARTS_IN_FLIGHT = 3
 
 export class S3Store implements ObjectStore {
+  readonly writesMax = 4
   readonly #client: S3Client
   readonly #destination: S3Destination
   readonly #partBytes: number
@@ -45,7 +46,13 @@ export class S3Store implements ObjectStore {
   }
 
   /** Writes an object, in the place of the one of this key. At most `partsInFlight + 1` parts of it are in memory. */
-  async write(key: string, content: ObjectContent, signal: AbortSignal): Promise<void> {
+  async write(
+    key: string,
+    content: ObjectContent,
+    signal: AbortSignal,
+    { prepared }: WriteSteps = {},
+  ): Promise<void> {
+    await prepared
     await this.#faulted(signal, async () => {
       const total = content.bytes
       const bytes = Math.max(this.#partBytes, Math.ceil((total ?? 0) / PARTS_MAX))
