@@ -1,3 +1,13 @@
 // The public names of the app: what `import … from '@millrace/analytics'` gives.
 export { serveApp } from './app.ts'
 export type { AnalyticsOptions } from './options.ts'
+export { PlanFault } from './plan/plan-fault.ts'
+export type {
+  ArrivalRange,
+  PlannedInput,
+  PlannedStatement,
+  PlannedWindow,
+  QueryPlan,
+  SqlPlace,
+  StatementKind,
+} from './plan/query-plan.ts'
