@@ -8,8 +8,8 @@ import {
   type FunctionDefinition,
   type FunctionTarget,
   type MappingStart,
+  checkFilter,
 } from 'millrace/protocol'
-import { checkFilter } from '../filters/record-filter.ts'
 import { DefinitionFault } from './definition-fault.ts'
 import { fieldValues } from './field.ts'
 import { definitionLimits, functionFields, mappingFields } from './fields.ts'
@@ -69,7 +69,7 @@ export function checkedMapping(input: MappingInput): MappingFields {
   checkStart(from)
   checkFilters(filters)
   checkTags(tags)
-  if (onFailure !== undefined) checkFailureDestination(onFailure)
+  if (onFailure !== undefined) checkFailureDestination(onFailure, source.stream)
   if (to !== undefined) {
     checkStream('to.stream', to.stream)
     if (to.stream === source.stream)
@@ -161,10 +161,13 @@ function checkFilters(filters: readonly string[]): void {
   }
 }
 
-function checkFailureDestination(destination: FailureDestination): void {
+function checkFailureDestination(destination: FailureDestination, source: string): void {
   if (destination.type === 'http') checkUrl('onFailure.url', destination.url)
-  else if (destination.type === 'stream') checkStream('onFailure.stream', destination.stream)
-  else if (!/^[a-zA-Z0-9_.-]{1,64}$/.test(destination.delivery)) {
+  else if (destination.type === 'stream') {
+    checkStream('onFailure.stream', destination.stream)
+    if (destination.stream === source)
+      throw invalid('onFailure.stream', 'is the stream that the function reads: what fails would never end.')
+  } else if (!/^[a-zA-Z0-9_.-]{1,64}$/.test(destination.delivery)) {
     throw invalid(
       'onFailure.delivery',
       `is ${JSON.stringify(destination.delivery)}, which is no name of a delivery.`,

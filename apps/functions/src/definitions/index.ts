@@ -42,4 +42,4 @@ export {
 export { parseTarget } from './target.ts'
 export { progressName, type Piece, type ShardProgress, type Standstill } from '../progress/shard-progress.ts'
 export type { WindowState } from '../windows/window-state.ts'
-export { filterOperators } from '../filters/operators.ts'
+export { filterOperators } from 'millrace/protocol'

@@ -2,11 +2,10 @@
 // a seed: how records arrive, how large batches are, what fails, restarts, splits and merges. Runs in tests, without a broker, sockets or threads,
 // so that hundreds of steps take a second and a seed that failed fails again. What decides is the app's own code: filters, batches, retries,
 // windows, verdicts, output.
-import { streamArn } from 'millrace/protocol'
+import { compileFilters, streamArn, type RecordFilter } from 'millrace/protocol'
 import { checkedMapping, type MappingFields } from '../definitions/checks.ts'
 import type { KinesisEvent } from '../events/kinesis-event.ts'
 import type { FailureDocument } from '../failures/failure-document.ts'
-import { compileFilters, type RecordFilter } from '../filters/record-filter.ts'
 import type { InvocationError, InvocationResult } from '../invocation.ts'
 import { rulesOf } from '../mapping/rules.ts'
 import { outputRecords } from '../output/output-records.ts'

@@ -4,7 +4,7 @@ import { packBatch, type EventSource, type WindowOfCall } from '../events/kinesi
 import { recordEventBytes } from '../events/event-size.ts'
 import { kinesisEvent, type KinesisEvent } from '../events/kinesis-event.ts'
 import { failureDocument, type FailureDocument } from '../failures/failure-document.ts'
-import type { RecordFilter } from '../filters/record-filter.ts'
+import type { RecordFilter } from 'millrace/protocol'
 import type { InvocationResult } from '../invocation.ts'
 import { judgedAnswer } from '../mapping/judged-answer.ts'
 import { laneOfKey } from '../mapping/lane-of-key.ts'

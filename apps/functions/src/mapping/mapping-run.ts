@@ -9,11 +9,12 @@ import {
   streamArn,
   type EventSourceMapping,
   type EventSourceReport,
+  compileFilters,
+  type RecordFilter,
 } from 'millrace/protocol'
 import { mappingGroup } from '../definitions/mappings.ts'
 import type { EventSource } from '../events/kinesis-batch.ts'
 import { sendFailure, type PostJson } from '../failures/failure-sender.ts'
-import { compileFilters, type RecordFilter } from '../filters/record-filter.ts'
 import type { Invoker } from '../invocation.ts'
 import { NamedWriter, type OutputWriter } from '../output/named-writer.ts'
 import { ProgressStore, ShardTakenError } from '../progress/progress-store.ts'

@@ -72,6 +72,7 @@ describe('a mapping', () => {
     ['filters[1]', { filters: ['{"data":{"a":[1]}}', '{"data":{"a":1}}'] }],
     ['onFailure.url', { onFailure: { type: 'http', url: 'ftp://host' } }],
     ['onFailure.stream', { onFailure: { type: 'stream', stream: '?' } }],
+    ['onFailure.stream', { onFailure: { type: 'stream', stream: 'clicks' } }],
     ['onFailure.delivery', { onFailure: { type: 'delivery', delivery: '' } }],
     ['tumblingWindowMs', { tumblingWindowMs: 1500 }],
     ['parallelizationFactor', { tumblingWindowMs: 60_000, parallelizationFactor: 2 }],

@@ -2,8 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { mappingFields } from '../../src/definitions/fields.ts'
-import { filterOperators } from '../../src/filters/operators.ts'
-import { compileFilters } from '../../src/filters/record-filter.ts'
+import { filterOperators, compileFilters } from 'millrace/protocol'
 
 const guide = readFileSync(new URL('../../../../docs/functions/guide.md', import.meta.url), 'utf8')
 

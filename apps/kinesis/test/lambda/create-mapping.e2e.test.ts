@@ -241,7 +241,13 @@ describe('CreateEventSourceMapping', () => {
       'a filter of something else',
       { FilterCriteria: { Filters: [{ Pattern: '{"body":{}}' }] } },
       'InvalidParameterValueException',
-      /not by body/,
+      /body: A record is filtered by data/,
+    ],
+    [
+      'a filter with an operator that there is not, by its place',
+      { FilterCriteria: { Filters: [{ Pattern: '{"data":{"price":[{"cidr":"10.0.0.0/8"}]}}' }] } },
+      'InvalidParameterValueException',
+      /data\.price\[0\].*There is no operator "cidr"/,
     ],
     ['a queue', { Queues: ['orders'] }, 'InvalidParameterValueException', /^Queues is not supported/],
     [
@@ -288,6 +294,14 @@ describe('CreateEventSourceMapping', () => {
       message: expect.stringMatching(reason) as string,
     })
     expect(await world.listed()).toEqual(before)
+  })
+
+  it('refuses the event source as failure destination: it would never end', async () => {
+    const EventSourceArn = streamArnOf(await world.stream())
+    const DestinationConfig = { OnFailure: { Destination: EventSourceArn } }
+    await expect(world.made({ EventSourceArn, DestinationConfig })).rejects.toMatchObject({
+      message: expect.stringMatching(/is the event source/) as string,
+    })
   })
 
   it('asks for a stream', async () => {

@@ -23,12 +23,12 @@ export async function createMapping(
   const { EventSourceArn: arn, StartingPosition, DestinationConfig, Tags } = input
   if (arn === undefined) throw missing('eventSourceArn')
   const settings = { ...mappingDefaults, ...settingsBy(input) }
-  checkTogether(settings)
   const now = parts.now()
   const from = startBy(input, now)
   const name = await functionToCall(parts, call, input.FunctionName)
   const source = await sourceNamed(parts, call, arn)
   const onFailure = DestinationConfig && (await destinationBy(parts, call, DestinationConfig))
+  checkTogether({ ...settings, source, ...(onFailure !== undefined && { onFailure }) })
   await refuseSecond(parts, call, { arn, name, source })
   const mapping: EventSourceMapping = {
     function: name,

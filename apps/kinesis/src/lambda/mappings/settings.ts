@@ -1,9 +1,8 @@
 // What a request says of a mapping, as fields of its document: units, bounds that the model does not have, and what is refused by its name.
 // Pure.
-import type { EventSourceMapping } from 'millrace/protocol'
+import { checkFilter, type EventSourceMapping } from 'millrace/protocol'
 import { invalidParameter } from '../model/errors.ts'
 import type { LambdaInput } from '../model/operations.ts'
-import { checkFilters } from './filter-form.ts'
 
 type CreateInput = LambdaInput<'CreateEventSourceMapping'>
 
@@ -95,13 +94,39 @@ export function settingsBy(request: MappingRequest): Partial<SettingsOf> {
   })
 }
 
+/** The service has 5, and 10 on request. */
+const FILTERS_MAX = 10
+
+function checkFilters(patterns: readonly string[]): void {
+  if (patterns.length > FILTERS_MAX) {
+    throw invalidParameter(`FilterCriteria has ${patterns.length} filters; it has at most ${FILTERS_MAX}.`)
+  }
+  for (const pattern of patterns) {
+    try {
+      checkFilter(pattern)
+    } catch (error) {
+      throw invalidParameter(`Invalid filter pattern definition. ${(error as Error).message}`)
+    }
+  }
+}
+
 /** Refuses what does not go together. */
 export function checkTogether({
   tumblingWindowMs,
   parallelizationFactor,
-}: Pick<EventSourceMapping, 'tumblingWindowMs' | 'parallelizationFactor'>): void {
-  if (tumblingWindowMs === 0 || parallelizationFactor === 1) return
-  throw invalidParameter('ParallelizationFactor must be 1 where TumblingWindowInSeconds is above 0.')
+  source,
+  onFailure,
+}: Pick<EventSourceMapping, 'tumblingWindowMs' | 'parallelizationFactor' | 'onFailure'> & {
+  readonly source: Pick<EventSourceMapping['source'], 'stream'>
+}): void {
+  if (tumblingWindowMs !== 0 && parallelizationFactor !== 1) {
+    throw invalidParameter('ParallelizationFactor must be 1 where TumblingWindowInSeconds is above 0.')
+  }
+  if (onFailure?.type === 'stream' && onFailure.stream === source.stream) {
+    throw invalidParameter(
+      'DestinationConfig.OnFailure.Destination is the event source: what fails would never end.',
+    )
+  }
 }
 
 type Maybe<T> = { readonly [K in keyof T]?: T[K] | undefined }

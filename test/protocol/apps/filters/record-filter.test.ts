@@ -2,10 +2,10 @@
 // creation, with its place.
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseExactJson, WrittenNumber } from '../../src/filters/exact-json.ts'
-import { FilterFault } from '../../src/filters/filter-fault.ts'
-import { filterOperators } from '../../src/filters/operators.ts'
-import { compileFilters } from '../../src/filters/record-filter.ts'
+import { parseExactJson, WrittenNumber } from '../../../../protocol/apps/filters/exact-json.ts'
+import { FilterFault } from '../../../../protocol/apps/filters/filter-fault.ts'
+import { filterOperators } from '../../../../protocol/apps/filters/operators.ts'
+import { compileFilters } from '../../../../protocol/apps/filters/record-filter.ts'
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 

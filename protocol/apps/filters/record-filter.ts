@@ -1,4 +1,4 @@
-// The filters of a mapping as one function of a record. Runs in the app, pure; compiled once. A record passes if one of the filters
+// The filters of a mapping as one function of a record. Runs anywhere, pure; compiled once. A record passes if one of the filters
 // matches. A pattern of `data` reads the data as JSON; data that is none does not match it.
 import { parseExactJson } from './exact-json.ts'
 import { FilterFault, shownJson } from './filter-fault.ts'
