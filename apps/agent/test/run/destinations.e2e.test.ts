@@ -81,8 +81,9 @@ describe('millrace agent', () => {
     const port = await freePort()
     await using daemon = await TestDaemon.start({ with: 'kinesis', kinesisPort: String(port) })
     await using client = await connect(daemon.url)
-    await client.createStream('clicks', { shards: 1, shardLimits: 'kinesis' })
-    const lines = numbered(0, 2500)
+    await client.createStream('clicks', { shards: 1, shardLimits: { writeRecordsPerSecond: 100 } })
+    // All go in one request, of which the shard takes a third at the most, however slow the machine is.
+    const lines = numbered(0, 300)
     const endpoint = `http://127.0.0.1:${port}`
     const { config } = await folderWith(
       { 'kinesis.endpoint': endpoint, flows: [{ filePattern: '*.log', kinesisStream: 'clicks' }] },
@@ -94,10 +95,10 @@ describe('millrace agent', () => {
     })
     expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('millrace:') as string })
     const { tally } = (JSON.parse(stdout.toString()) as AgentSnapshot).flows[0]!
-    expect(tally.recordsSent).toBe(2500)
-    // A shard takes 1,000 records a second: some were refused, and only these were put again.
+    expect(tally.recordsSent).toBe(300)
+    // Only what was refused was put again.
     expect(tally.recordSendErrors).toBeGreaterThan(0)
-    expect(tally.recordSendAttempts).toBe(2500 + tally.recordSendErrors)
+    expect(tally.recordSendAttempts).toBe(300 + tally.recordSendErrors)
     expect(differences(lines, await linesOf(client, 'clicks'))).toEqual(nothing)
   })
 

@@ -151,7 +151,7 @@ test('a call that prints without end is cut with a line that says so, and is ans
 test('what a call printed before it hung is kept', async () => {
   await using running = await RunningFunctions.start()
   await running.define('hung', `export const handler = () => { console.log('last words'); for (;;); }`, {
-    timeoutMs: 500,
+    timeoutMs: 3000,
   })
   await running.result('hung')
   expect(running.lines.map(({ line }) => line)).toContain('last words')

@@ -55,6 +55,11 @@ async function started(limits: Partial<WireLimits> = {}) {
   return { running, port, call, told }
 }
 
+/** Hangs until there is a file `until`. */
+const slow = `
+  import { existsSync } from 'node:fs'
+  export const handler = async ({ until }) => { while (!existsSync(until)) await new Promise((r) => setTimeout(r, 1)); return 'done' }`
+
 const echo = `export const handler = async (event) => { console.log('got', event.n); return event }`
 
 test('answers with what the handler returned, and with the end of the log where it is wanted', async () => {
@@ -114,11 +119,15 @@ test('takes an event that nobody waits for, and tries it three times', async () 
 
 test('has room for so many events that nobody waits for, and no more', async () => {
   const { running, call } = await started()
-  await running.define('hung', `export const handler = () => new Promise(() => {})`, { timeoutMs: 2000 })
+  await running.define('slow', slow)
+  const until = (await running.write('x', '')) + '.done'
   const statuses: number[] = []
   for (let i = 0; i < 3; i++)
-    statuses.push((await call('hung', '{}', { 'x-amz-invocation-type': 'Event' })).status)
+    statuses.push(
+      (await call('slow', JSON.stringify({ until }), { 'x-amz-invocation-type': 'Event' })).status,
+    )
   expect(statuses).toEqual([202, 202, 429])
+  await running.write('x.done', '')
 })
 
 test('a dry run calls nothing', async () => {
@@ -162,10 +171,7 @@ test.each([
 
 test('refuses calls beyond those that it may have at a time, and takes calls again after them', async () => {
   const { running, call } = await started({ callsMax: 1 })
-  const source = `
-    import { existsSync } from 'node:fs'
-    export const handler = async ({ until }) => { while (!existsSync(until)) await new Promise((r) => setTimeout(r, 1)); return 'done' }`
-  await running.define('slow', source)
+  await running.define('slow', slow)
   const until = (await running.write('x', '')) + '.done'
   const first = call('slow', JSON.stringify({ until }))
   await expect.poll(() => running.lines.length).toBeGreaterThan(0)

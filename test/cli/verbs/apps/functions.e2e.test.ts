@@ -237,17 +237,13 @@ describe('millrace function', () => {
       'create untold --stream untold --handler ./never.mjs --retries 0 --on-failure delivery:gone'.split(' '),
     )
     await output('put untold one')
-    await expect
-      .poll(() => output('function describe untold'), { timeout: 30_000 })
-      .toContain('failureDestination')
+    await expect.poll(() => output('function describe untold')).toContain('failureDestination')
     expect(await run(['skip', 'untold', '--yes'])).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('--no-on-failure'),
     })
     expect(await run(['update', 'untold', '--no-on-failure'])).toMatchObject({ code: 0 })
-    await expect
-      .poll(() => output('function describe untold'), { timeout: 30_000 })
-      .toMatch(/behind +0 records/)
+    await expect.poll(() => output('function describe untold')).toMatch(/behind +0 records/)
     await output('function delete untold --yes')
   })
 

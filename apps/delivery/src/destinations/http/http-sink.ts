@@ -30,8 +30,8 @@ export interface HttpSinkRim {
   readonly random: () => number
   /** Fulfils after so long; rejects with the signal's reason. */
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>
-  /** A request without an answer is given up after so long. */
-  readonly timeoutMs?: number
+  /** A signal for each request, which ends it where it has had no answer for too long. */
+  readonly timeout?: () => AbortSignal
   /** Requests at a time. */
   readonly requestsMax?: number
 }
@@ -87,7 +87,7 @@ export class HttpSink implements BatchSink {
     await using _turn = await this.#turns.take(signal)
     const { contentEncoding, url } = this.#destination
     const body = await bodyOf({ requestId, timestamp: this.#rim.now(), records }, contentEncoding)
-    const timeout = AbortSignal.timeout(this.#rim.timeoutMs ?? TIMEOUT_MS)
+    const timeout = this.#rim.timeout?.() ?? AbortSignal.timeout(TIMEOUT_MS)
     try {
       const response = await this.#rim.fetch(url, {
         method: 'POST',

@@ -170,15 +170,25 @@ describe('send', () => {
   })
 
   it('gives up a request that hangs, and ends its connection', async () => {
-    failFirst(1, () => {})
-    const sink = sinkOf({}, { timeoutMs: 100 })
+    const first = new AbortController()
+    const ended = new Promise((resolve) => {
+      failFirst(1, (response) => {
+        response.once('close', resolve)
+        first.abort()
+      })
+    })
+    const timeouts = [first.signal, never]
+    const sink = sinkOf({}, { timeout: () => timeouts.shift()! })
     expect(await sink.send(batchOf(['one']), never)).toEqual({ failed: [] })
+    await ended
     expect(endpoint.requests).toHaveLength(2)
   })
 
   it('says of a request that hangs that it timed out', async () => {
-    failFirst(Infinity, () => {})
-    const { failed } = await sinkOf({ retryMs: 0 }, { timeoutMs: 100 }).send(batchOf(['one']), never)
+    const timeout = new AbortController()
+    failFirst(1, () => timeout.abort())
+    const sink = sinkOf({ retryMs: 0 }, { timeout: () => timeout.signal })
+    const { failed } = await sink.send(batchOf(['one']), never)
     expect(failed).toMatchObject([{ code: 'HttpEndpoint.RequestTimeout' }])
   })
 

@@ -5,7 +5,15 @@ import { connect, type Client } from 'millrace'
 import { createBroker, type Broker, type BrokerOptions } from 'millrace/broker'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { sdkClient, type ClientChoices } from './sdk.ts'
+import { ANYBODY, sdkClient, type ClientChoices, type Credentials } from './sdk.ts'
+
+/** What a client of a service is made with. */
+interface ServiceClientConfig {
+  readonly endpoint: string
+  readonly region: string
+  readonly credentials: Credentials
+  readonly maxAttempts: number
+}
 
 let streams = 0
 
@@ -56,6 +64,16 @@ export class TestEndpoint implements AsyncDisposable {
   /** A client of the JavaScript SDK, closed with the endpoint. */
   client(choices: ClientChoices = {}): KinesisClient {
     const client = sdkClient(this.port, choices)
+    this.#clients.push(client)
+    return client
+  }
+
+  /** A client of another service of the port, closed with the endpoint. It tries once, so that errors are seen. */
+  serviceClient<C extends { destroy(): void }>(
+    Service: new (config: ServiceClientConfig) => C,
+    credentials: Credentials = ANYBODY,
+  ): C {
+    const client = new Service({ endpoint: this.url, region: 'us-east-1', credentials, maxAttempts: 1 })
     this.#clients.push(client)
     return client
   }

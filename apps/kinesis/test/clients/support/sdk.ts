@@ -22,6 +22,9 @@ export interface Credentials {
   readonly secretAccessKey: string
 }
 
+/** Whose credentials do not matter, since nobody verifies signatures. */
+export const ANYBODY: Credentials = { accessKeyId: 'any', secretAccessKey: 'any' }
+
 export interface ClientChoices {
   readonly transport?: Transport
   readonly credentials?: Credentials
@@ -47,7 +50,7 @@ export function sdkClient(port: number, choices: ClientChoices = {}): KinesisCli
   return new KinesisClient({
     region,
     endpoint: isSecure ? `https://localhost:${port}` : `http://127.0.0.1:${port}`,
-    credentials: choices.credentials ?? { accessKeyId: 'any', secretAccessKey: 'any' },
+    credentials: choices.credentials ?? ANYBODY,
     maxAttempts: 1,
     ...requestHandler,
     ...choices.config,

@@ -32,11 +32,10 @@ export const toLake = (name: string): CreateDeliveryStreamCommandInput => ({
 export class FirehoseWorld implements AsyncDisposable {
   readonly endpoint: TestEndpoint
   readonly client: FirehoseClient
-  readonly #clients: FirehoseClient[] = []
 
   private constructor(endpoint: TestEndpoint) {
     this.endpoint = endpoint
-    this.client = this.clientOf({ accessKeyId: 'any', secretAccessKey: 'any' })
+    this.client = endpoint.serviceClient(FirehoseClient)
   }
 
   static async start(options: KinesisEndpointOptions = {}): Promise<FirehoseWorld> {
@@ -44,14 +43,7 @@ export class FirehoseWorld implements AsyncDisposable {
   }
 
   clientOf(credentials: Credentials): FirehoseClient {
-    const client = new FirehoseClient({
-      endpoint: this.endpoint.url,
-      region: 'us-east-1',
-      credentials,
-      maxAttempts: 1,
-    })
-    this.#clients.push(client)
-    return client
+    return this.endpoint.serviceClient(FirehoseClient, credentials)
   }
 
   /** Makes a delivery of a new name: by default of direct puts to the bucket. */
@@ -78,8 +70,7 @@ export class FirehoseWorld implements AsyncDisposable {
     return answer.DeliveryStreamDescription!
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const client of this.#clients) client.destroy()
-    await this.endpoint[Symbol.asyncDispose]()
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.endpoint[Symbol.asyncDispose]()
   }
 }

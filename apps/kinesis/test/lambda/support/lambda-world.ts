@@ -41,11 +41,10 @@ export const enrich: FunctionDefinition = {
 export class LambdaWorld implements AsyncDisposable {
   readonly endpoint: TestEndpoint
   readonly client: LambdaClient
-  readonly #clients: LambdaClient[] = []
 
   private constructor(endpoint: TestEndpoint) {
     this.endpoint = endpoint
-    this.client = this.clientOf({ accessKeyId: 'any', secretAccessKey: 'any' })
+    this.client = endpoint.serviceClient(LambdaClient)
   }
 
   static async start(options: KinesisEndpointOptions = {}): Promise<LambdaWorld> {
@@ -53,14 +52,7 @@ export class LambdaWorld implements AsyncDisposable {
   }
 
   clientOf(credentials: Credentials): LambdaClient {
-    const client = new LambdaClient({
-      endpoint: this.endpoint.url,
-      region: 'us-east-1',
-      credentials,
-      maxAttempts: 1,
-    })
-    this.#clients.push(client)
-    return client
+    return this.endpoint.serviceClient(LambdaClient, credentials)
   }
 
   /** Registers a function, of a new name unless one is given. */
@@ -123,8 +115,7 @@ export class LambdaWorld implements AsyncDisposable {
     return found
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const client of this.#clients) client.destroy()
-    await this.endpoint[Symbol.asyncDispose]()
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.endpoint[Symbol.asyncDispose]()
   }
 }
