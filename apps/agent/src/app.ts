@@ -5,7 +5,7 @@ import type { AgentLog } from './flows/flow-runner.ts'
 import { agentOptionsIn } from './options.ts'
 import { worldRim } from './rim.ts'
 import { Agent } from './run/agent.ts'
-import { openClient } from './run/open-client.ts'
+import { openLink } from './run/open-client.ts'
 import { METRICS_TYPE, metricsText } from './status/metrics-text.ts'
 import { statusPage } from './status/page.ts'
 import { StatusServer } from './wire/status-server.ts'
@@ -15,12 +15,20 @@ export const serveApp: ServeApp = async ({ broker, tls, options }, tell) => {
   const { config: file, stateDir, host, port } = agentOptionsIn(options)
   const log: AgentLog = (level, message) => tell({ type: 'log', level, message })
   const config = await loadAgentConfig(file, { stateDir })
-  const { client, troubles } = await openClient(broker, config, { log, now: worldRim.now })
+  const { link, troubles } = await openLink(broker, config, { log, rim: worldRim })
   try {
-    const agent = await Agent.start({ config, client, troubles, rim: worldRim, log, isOnce: false })
+    const agent = await Agent.start({
+      config,
+      client: link?.client,
+      absenceOfBroker: () => link?.absence,
+      troubles,
+      rim: worldRim,
+      log,
+      isOnce: false,
+    })
     const close = async (): Promise<void> => {
       await agent.close()
-      await client?.close()
+      await link?.close()
     }
     const snapshot = () => {
       agent.refresh()
@@ -49,7 +57,7 @@ export const serveApp: ServeApp = async ({ broker, tls, options }, tell) => {
       throw error
     }
   } catch (error) {
-    await client?.close()
+    await link?.close()
     throw error
   }
 }

@@ -22,6 +22,8 @@ export interface FlowRunnerOptions {
   readonly makeSender: (events: SendEvents) => Sender
   /** What the client of the broker waits for at the moment. */
   readonly troubleOfBroker?: () => BrokerTrouble | undefined
+  /** Why the broker was never reached so far. */
+  readonly absenceOfBroker?: () => string | undefined
   readonly disk: Disk
   readonly rim: AgentRim
   readonly isOnce: boolean
@@ -228,6 +230,8 @@ export class FlowRunner {
 
   /** What holds up what is on its way: a trouble that came after the last chunk was delivered. */
   #troubleOfBroker(): string | undefined {
+    const absence = this.#options.absenceOfBroker?.()
+    if (absence !== undefined) return absence
     if (this.#flow === undefined || this.#flow.onItsWay.chunks === 0) return undefined
     const trouble = this.#options.troubleOfBroker?.()
     return trouble === undefined || trouble.at < this.#flow.deliveredAt ? undefined : trouble.message

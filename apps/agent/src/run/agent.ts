@@ -1,5 +1,4 @@
 // The agent: all flows of a configuration, their positions, and the watchdog. Composition of flows; the world is handed in.
-import type { Client } from 'millrace'
 import type { AgentConfig, FlowConfig } from '../config/index.ts'
 import { nodeDisk } from '../files/disk.ts'
 import { FlowRunner, type AgentLog } from '../flows/flow-runner.ts'
@@ -8,13 +7,15 @@ import { Positions } from '../positions/positions.ts'
 import { matchInLinearTime } from '../processing/linear-matching.ts'
 import type { AgentRim } from '../rim.ts'
 import type { BrokerTrouble, BrokerTroubles } from '../send/broker-troubles.ts'
-import { makeSender } from '../send/make-sender.ts'
+import { isOfBroker, makeSender, type SenderParts } from '../send/make-sender.ts'
 import type { AgentSnapshot } from '../status/snapshot.ts'
 
 export interface AgentParts {
   readonly config: AgentConfig
   /** Undefined where no flow goes to the broker. */
-  readonly client: Client | undefined
+  readonly client: SenderParts['client']
+  /** Why the broker was never reached so far. */
+  readonly absenceOfBroker?: () => string | undefined
   readonly troubles: BrokerTroubles
   readonly rim: AgentRim
   readonly log: AgentLog
@@ -46,6 +47,7 @@ export class Agent {
           config: flow,
           positions: positions.flow(flow.name),
           troubleOfBroker: () => troubleOf(flow, parts.troubles),
+          absenceOfBroker: () => (isOfBroker(flow) ? parts.absenceOfBroker?.() : undefined),
           makeSender: (events) => makeSender({ flow, events, ...parts }),
           disk: nodeDisk,
           rim,
@@ -138,10 +140,8 @@ export class Agent {
 }
 
 /** What the client waits for, where the flow goes to the broker. The stream of a delivery has another name. */
-function troubleOf(
-  { destination: { type, name } }: FlowConfig,
-  troubles: BrokerTroubles,
-): BrokerTrouble | undefined {
-  if (type !== 'stream' && type !== 'delivery') return undefined
+function troubleOf(flow: FlowConfig, troubles: BrokerTroubles): BrokerTrouble | undefined {
+  if (!isOfBroker(flow)) return undefined
+  const { type, name } = flow.destination
   return troubles.of(type === 'stream' ? name : undefined)
 }

@@ -10,7 +10,7 @@ import { inodeKey } from '../files/tracking/tracked-file.ts'
 import type { FilePosition, FlowRecords } from '../positions/position-facts.ts'
 import { Positions } from '../positions/positions.ts'
 import { worldRim } from '../rim.ts'
-import { makeSender } from '../send/make-sender.ts'
+import { isOfBroker, makeSender } from '../send/make-sender.ts'
 import { openClient } from './open-client.ts'
 
 export interface CheckedFile {
@@ -127,15 +127,15 @@ async function destinationTroubles(
     ({ client }) => ({ client, trouble: undefined }),
     (error: unknown) => ({ client: undefined, trouble: messageOf(error) }),
   )
+  const reached = opened.client
+  const client = reached && (() => Promise.resolve(reached))
   const events = { attempted() {}, failed() {}, waits() {} }
   try {
     return await Promise.all(
       config.flows.map(async (flow) => {
-        const { type } = flow.destination
-        const isOfBroker = type === 'stream' || type === 'delivery'
         try {
-          if (isOfBroker && opened.trouble !== undefined) return opened.trouble
-          const sender = makeSender({ flow, config, client: opened.client, rim: worldRim, events, log })
+          if (isOfBroker(flow) && opened.trouble !== undefined) return opened.trouble
+          const sender = makeSender({ flow, config, client, rim: worldRim, events, log })
           const trouble = await sender.check(signal)
           await sender.close()
           return trouble

@@ -44,7 +44,14 @@ export async function runOnce({
 }: OnceOptions): Promise<OnceOutcome> {
   const { client, troubles } = await openClient(broker, config, { log, now: worldRim.now })
   try {
-    const agent = await Agent.start({ config, client, troubles, rim: worldRim, log, isOnce: true })
+    const agent = await Agent.start({
+      config,
+      client: client && (() => Promise.resolve(client)),
+      troubles,
+      rim: worldRim,
+      log,
+      isOnce: true,
+    })
     const ending = new AbortController()
     const stop = (): void => ending.abort()
     signal.addEventListener('abort', stop, { once: true })

@@ -8,7 +8,8 @@ import { SendFault, type SendEvents, type Sender, type SendOptions } from './sen
 export type SendingClient = Pick<Client, 'createStream' | 'describeStream' | 'documents' | 'preparedWriter'>
 
 export interface BrokerSenderOptions {
-  readonly client: SendingClient
+  /** Fulfils once the broker was reached. */
+  readonly client: (signal: AbortSignal) => Promise<SendingClient>
   readonly destination: { readonly type: 'stream' | 'delivery'; readonly name: string }
   /** A stream that is missing is made. That of a delivery is the delivery's. */
   readonly createsStreams: boolean
@@ -48,7 +49,8 @@ export class BrokerSender implements Sender {
   }
 
   async check(signal: AbortSignal): Promise<string | undefined> {
-    const { client, createsStreams, destination } = this.#options
+    const { createsStreams, destination } = this.#options
+    const client = await this.#options.client(signal)
     try {
       const stream = await this.#stream(signal)
       await client.describeStream(stream, { signal })
@@ -100,7 +102,8 @@ export class BrokerSender implements Sender {
   }
 
   async #open(signal: AbortSignal): Promise<PreparedWriter> {
-    const { client, createsStreams, destination, onCreated } = this.#options
+    const { createsStreams, destination, onCreated } = this.#options
+    const client = await this.#options.client(signal)
     const stream = await this.#stream(signal)
     try {
       return await client.preparedWriter(stream, { signal })
@@ -120,8 +123,9 @@ export class BrokerSender implements Sender {
 
   /** Name of the stream that records go to. */
   async #stream(signal: AbortSignal): Promise<string> {
-    const { client, destination } = this.#options
+    const { destination } = this.#options
     if (destination.type === 'stream') return destination.name
+    const client = await this.#options.client(signal)
     const found = await client
       .documents<DeliveryDefinition>(deliveryKinds.definitions)
       .get(destination.name, { signal })

@@ -3,13 +3,14 @@ import type { AgentConfig, FlowConfig } from '../config/index.ts'
 import type { AgentRim } from '../rim.ts'
 import { firehoseCalls, kinesisCalls } from './aws-calls.ts'
 import { AwsSender } from './aws-sender.ts'
-import { BrokerSender, type SendingClient } from './broker-sender.ts'
+import { BrokerSender, type BrokerSenderOptions } from './broker-sender.ts'
 import type { SendEvents, Sender } from './sender.ts'
 
 export interface SenderParts {
   readonly flow: FlowConfig
   readonly config: AgentConfig
-  readonly client: SendingClient | undefined
+  /** Undefined where no flow goes to the broker. */
+  readonly client: BrokerSenderOptions['client'] | undefined
   readonly rim: AgentRim
   readonly events: SendEvents
   readonly log: (level: 'info', message: string) => void
@@ -43,5 +44,10 @@ export function makeSender({ flow, config, client, rim, events, log }: SenderPar
 
 /** Whether any flow needs the broker. */
 export function needsBroker({ flows }: AgentConfig): boolean {
-  return flows.some(({ destination: { type } }) => type === 'stream' || type === 'delivery')
+  return flows.some(isOfBroker)
+}
+
+/** Whether a flow goes to the broker. */
+export function isOfBroker({ destination: { type } }: FlowConfig): boolean {
+  return type === 'stream' || type === 'delivery'
 }

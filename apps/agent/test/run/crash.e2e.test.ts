@@ -125,7 +125,7 @@ async function live({ directory, stream, point, keys = 'RANDOM', records = 25 }:
     makeSender: (events) =>
       crashingSender(
         new BrokerSender({
-          client: own,
+          client: () => Promise.resolve(own),
           destination: { type: 'stream', name: stream },
           createsStreams: true,
           events,
@@ -209,7 +209,7 @@ describe('a crash of the agent', () => {
       positions: full,
       makeSender: (events) =>
         new BrokerSender({
-          client,
+          client: () => Promise.resolve(client),
           destination: { type: 'stream', name: 'unforeseen' },
           createsStreams: true,
           events,

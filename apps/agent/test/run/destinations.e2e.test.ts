@@ -77,6 +77,36 @@ describe('millrace agent', () => {
     expect(differences(numbered(10, 10), await linesOf(client, 'clicks'))).toEqual(nothing)
   })
 
+  it('starts before its broker, says on its page and in its log that it waits, and sends when the broker is there', async () => {
+    await using daemon = await TestDaemon.start()
+    const { url } = daemon
+    await daemon.stop()
+    const lines = numbered(0, 10)
+    const { config } = await folderWith({ flows: [{ ...flow, kinesisStream: 'clicks' }] }, lines)
+    await using agent = await RunningAgent.start(config, url)
+    const state = async () => (await agent.status()).flows[0]!
+    await expect.poll(async () => (await state()).reason).toContain('The broker is not reached yet')
+    await expect
+      .poll(async () => (await state()).files[0])
+      .toMatchObject({ state: 'destination', lagBytes: lines.join('').length })
+    await daemon.restart()
+    await using client = await connect(daemon.url)
+    await expect.poll(() => linesOf(client, 'clicks').catch(() => [])).toEqual(lines)
+    await expect.poll(async () => (await state()).reason).toBeUndefined()
+    const { code, stderr } = await agent.interrupt()
+    expect(code).toBe(0)
+    expect(stderr).toContain('The broker is not reached yet')
+    expect(stderr).toContain('The broker is reached.')
+  })
+
+  it('ends in good order while its broker is still away', async () => {
+    const { config } = await folderWith({ flows: [{ ...flow, kinesisStream: 'clicks' }] }, numbered(0, 10))
+    await using agent = await RunningAgent.start(config, `millrace://127.0.0.1:${await freePort()}`)
+    const files = async () => (await agent.status()).flows[0]!.files
+    await expect.poll(async () => (await files())[0]?.state).toBe('destination')
+    expect((await agent.interrupt()).code).toBe(0)
+  })
+
   it('puts again what an endpoint of AWS’ protocol refuses of a request, until all is there', async () => {
     const port = await freePort()
     await using daemon = await TestDaemon.start({ with: 'kinesis', kinesisPort: String(port) })
