@@ -28,6 +28,11 @@ export interface ObjectStore {
   write(key: string, content: ObjectContent, signal: AbortSignal, steps?: WriteSteps): Promise<void>
   /** Fulfils also where there is no such object. */
   remove(key: string, signal: AbortSignal): Promise<void>
+  /**
+   * Removes what other processes have left beside a key of writes that were cut off, where `isOf` is true of the last segment of their keys.
+   * One that goes on all the same fails, and can be tried again. Absent where nothing is left.
+   */
+  sweep?(key: string, isOf: (name: string) => boolean, signal: AbortSignal): Promise<void>
   /** Objects whose keys begin with the prefix, in the order of their keys. */
   list(prefix: string, signal: AbortSignal): AsyncIterable<StoredObject>
   /** The bytes of an object. Throws the fault `missing` where it is not there. */

@@ -16,9 +16,11 @@ import { StreamSink } from '../destinations/stream/stream-sink.ts'
 import { makeEncoder, parquetRefusal } from '../formats/index.ts'
 import { makePipeline } from '../middle/index.ts'
 import type { HeapPlace } from '../spool/heap.ts'
+import type { NamedShard } from '../naming/object-key.ts'
 import { wait, type Clock } from './clock.ts'
 import type { LaneTargets } from '../targets/lane-target.ts'
-import { objectTargets, type NamedShard } from '../targets/object-targets.ts'
+import { objectTargets } from '../targets/object-targets.ts'
+import { sweptStore } from '../targets/swept-store.ts'
 import { functionCaller } from './function-endpoints.ts'
 import type { Pipeline } from './pipeline.ts'
 import { sinkTargets } from '../targets/sink-targets.ts'
@@ -50,6 +52,8 @@ export function deliveryOpener(parts: OpenDeliveryParts): OpenDelivery {
     const store = (destination: ObjectDestination): Promise<ObjectStore> => openStore(destination, rim)
     const { destination, backup } = definition
     const backupStore = backup === undefined ? undefined : await store(backup.to)
+    const backupOf = (shard: NamedShard): ObjectStore | undefined =>
+      backupStore === undefined ? undefined : sweptStore(backupStore, shard)
     const refused = definition.format.type === 'parquet' ? await parquetRefusal() : undefined
     if (refused !== undefined) throw new Error(refused)
     const pipeline = makePipeline(name, definition, { caller, clock, random, invocationId: randomUUID })
@@ -59,7 +63,10 @@ export function deliveryOpener(parts: OpenDeliveryParts): OpenDelivery {
       return {
         pipeline,
         errorStore: main,
-        targets: (shard) => objectTargets({ definition, shard, heaps, encoder, store: main, backupStore }),
+        targets: (shard) => {
+          const store = sweptStore(main, shard)
+          return objectTargets({ definition, shard, heaps, encoder, store, backupStore: backupOf(shard) })
+        },
         close: () => closeAll([pipeline, main, backupStore]),
       }
     }
@@ -67,7 +74,7 @@ export function deliveryOpener(parts: OpenDeliveryParts): OpenDelivery {
     return {
       pipeline,
       errorStore: backupStore,
-      targets: (shard) => sinkTargets({ definition, shard, heaps, sink, backupStore }),
+      targets: (shard) => sinkTargets({ definition, shard, heaps, sink, backupStore: backupOf(shard) }),
       close: () => closeAll([pipeline, sink, backupStore]),
     }
   }

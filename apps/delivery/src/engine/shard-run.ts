@@ -7,7 +7,7 @@ import type { ProgressDocument } from '../progress/progress-document.ts'
 import { horizonOf } from '../progress/shard-progress.ts'
 import type { DeliveryParts } from './delivery-parts.ts'
 import type { LaneTargets } from '../targets/lane-target.ts'
-import type { NamedShard } from '../targets/object-targets.ts'
+import type { NamedShard } from '../naming/object-key.ts'
 import { ShardDelivery, type ShardDeliveryParts } from './shard-delivery.ts'
 import type { SourceRecord } from './source-record.ts'
 

@@ -11,12 +11,16 @@ export const KEY_BYTES_MAX = 1024
 /** Bytes between two slashes, as file systems bound them; less what a temporary name needs. */
 const SEGMENT_BYTES_MAX = 240
 
-/** What makes an object's key. */
-export interface ObjectIdentity {
+/** The shard that objects are named after. */
+export interface NamedShard {
   readonly delivery: string
-  readonly version: number
   readonly streamId: number
   readonly shardIndex: number
+}
+
+/** What makes an object's key. */
+export interface ObjectIdentity extends NamedShard {
+  readonly version: number
   /** First record, and the number behind the last one. */
   readonly from: number
   readonly to: number
@@ -56,6 +60,20 @@ export function objectKey(form: KeyForm, identity: ObjectIdentity): string | und
     Buffer.byteLength(key) > KEY_BYTES_MAX ||
     key.split('/').some((segment) => Buffer.byteLength(segment) > SEGMENT_BYTES_MAX)
   return isTooLong ? undefined : key
+}
+
+/**
+ * True if the last segment of a key is one of a shard's objects, of any version and range. What a prefix has glued to the name is not told
+ * from the name of a delivery that ends alike.
+ */
+export function isNameOf({ delivery, streamId, shardIndex }: NamedShard, name: string): boolean {
+  const made = /-\d+-\d{4}(?:-\d\d){5}-(\d+)-(\d+)-\d+-\d+/.exec(name)
+  return (
+    made !== null &&
+    Number(made[1]) === streamId &&
+    Number(made[2]) === shardIndex &&
+    name.slice(0, made.index).endsWith(delivery)
+  )
 }
 
 /**

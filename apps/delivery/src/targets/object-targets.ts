@@ -2,7 +2,7 @@
 import type { DeliveryDefinition } from 'millrace/protocol'
 import type { ObjectStore } from '../destinations/object-store.ts'
 import { errorLine } from '../errors/error-document.ts'
-import { objectKey, type KeyForm } from '../naming/object-key.ts'
+import { objectKey, type KeyForm, type NamedShard } from '../naming/object-key.ts'
 import { partitionValues } from '../naming/partition-values.ts'
 import { completed, readPrefix } from '../naming/prefix.ts'
 import type { PendingObject } from '../progress/shard-progress.ts'
@@ -10,13 +10,6 @@ import { Heap, type HeapPlace } from '../spool/heap.ts'
 import type { LaneHeap, LaneRange, LaneTarget, LaneTargets, WriteOptions, Written } from './lane-target.ts'
 import { rawEncoder, type ObjectEncoder } from '../engine/object-encoder.ts'
 import type { SourceRecord, FunctionAnswered } from '../engine/source-record.ts'
-
-/** The shard that objects are named after. */
-export interface NamedShard {
-  readonly delivery: string
-  readonly streamId: number
-  readonly shardIndex: number
-}
 
 export interface ObjectTargetsParts {
   readonly definition: DeliveryDefinition

@@ -4,18 +4,11 @@ import type { DeliveryDefinition } from 'millrace/protocol'
 import type { BatchSink } from '../destinations/batch-sink.ts'
 import type { ObjectStore } from '../destinations/object-store.ts'
 import { errorLine } from '../errors/error-document.ts'
-import { objectKey } from '../naming/object-key.ts'
+import { objectKey, type NamedShard } from '../naming/object-key.ts'
 import type { PendingObject } from '../progress/shard-progress.ts'
 import type { HeapPlace } from '../spool/heap.ts'
 import type { LaneHeap, LaneRange, LaneTarget, LaneTargets, WriteOptions, Written } from './lane-target.ts'
-import {
-  backupTarget,
-  contentOf,
-  errorForm,
-  errorTarget,
-  transformedBy,
-  type NamedShard,
-} from './object-targets.ts'
+import { backupTarget, contentOf, errorForm, errorTarget, transformedBy } from './object-targets.ts'
 import type { DeliveredRecord } from '../engine/pipeline.ts'
 import type { SourceRecord } from '../engine/source-record.ts'
 

@@ -1,5 +1,5 @@
 // The app delivery in a daemon, killed while it delivers and while the source's shards change: every record is in exactly one object.
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
@@ -19,6 +19,11 @@ async function linesOf(directory: string): Promise<string[]> {
     lines.push(...text.split('\n').filter(Boolean))
   }
   return lines.sort()
+}
+
+/** Names of files that are no objects yet. */
+async function temporariesIn(directory: string): Promise<string[]> {
+  return (await readdir(directory, { recursive: true })).filter((name) => name.endsWith('.tmp'))
 }
 
 it('serve --with delivery: has every record in exactly one object, although the app is killed again and again', async () => {
@@ -52,6 +57,33 @@ it('serve --with delivery: has every record in exactly one object, although the 
       await expect.poll(() => appPids(daemon).length).toBe(round + 2)
     }
     await expect.poll(() => linesOf(lake)).toEqual(wanted)
+    await expect.poll(() => temporariesIn(lake)).toEqual([])
+  } finally {
+    await rm(lake, { recursive: true, force: true })
+  }
+})
+
+it('serve --with delivery: removes what the killed app has left half written, as soon as it writes there again', async () => {
+  await using daemon = await TestDaemon.start({ with: 'delivery' })
+  const lake = await mkdtemp(join(tmpdir(), 'delivery-killed-'))
+  try {
+    await using client = await connect(daemon.url)
+    await client.createStream('clicks', { shards: 1 })
+    await createDelivery(client, 'lake', {
+      source: { stream: 'clicks' },
+      destination: { type: 'directory', path: lake },
+      prefix: "!{timestamp:'all'}/",
+      buffer: { intervalMs: 0 },
+    })
+    await client.putMany('clicks', [{ partitionKey: 'a', data: 'before' }])
+    await expect.poll(() => linesOf(lake)).toEqual(['before'])
+    const [object] = await readdir(join(lake, 'all'))
+    // As it stands there when its range has not become durable.
+    await writeFile(join(lake, 'all', `.${object!}.0123456789ab-7.millrace.tmp`), 'aft')
+    process.kill(appPids(daemon).at(-1)!, 'SIGKILL')
+    await client.putMany('clicks', [{ partitionKey: 'a', data: 'after' }])
+    await expect.poll(() => linesOf(lake)).toEqual(['after', 'before'])
+    await expect.poll(() => temporariesIn(lake)).toEqual([])
   } finally {
     await rm(lake, { recursive: true, force: true })
   }

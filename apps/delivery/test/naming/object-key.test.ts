@@ -1,6 +1,6 @@
 // Keys of objects: derived from what they hold, different for different objects, and inside their place.
 import { expect, it } from 'vitest'
-import { objectKey, type ObjectIdentity } from '../../src/naming/object-key.ts'
+import { isNameOf, objectKey, type ObjectIdentity } from '../../src/naming/object-key.ts'
 import { partitionText } from '../../src/naming/partition-values.ts'
 import { completed, readPrefix, type Prefix } from '../../src/naming/prefix.ts'
 
@@ -65,4 +65,26 @@ it('objectKey: is none where the key, or a name in it, would be too long', () =>
   expect(of('x'.repeat(240))).toBeDefined()
   expect(of('x'.repeat(241))).toBeUndefined()
   expect(of('xx/'.repeat(340))).toBeUndefined()
+})
+
+it('isNameOf: knows the objects of a shard in all versions, and those of no other', () => {
+  const { delivery, streamId, shardIndex } = identity
+  const shard = { delivery, streamId, shardIndex }
+  const nameOf = (change: Partial<ObjectIdentity>, prefix = '') =>
+    objectKey(form(`x/!{timestamp:'${prefix}'}`, '.gz'), { ...identity, ...change })!.slice('x/'.length)
+  const own = [
+    nameOf({}),
+    nameOf({ version: 12, from: 400, to: 401 }),
+    nameOf({ part: 'backup' }),
+    nameOf({}, 'glued-'),
+  ]
+  const others = [
+    nameOf({ delivery: 'pond' }),
+    nameOf({ streamId: 8 }),
+    nameOf({ shardIndex: 11 }),
+    'lake-3-notes.gz',
+    '',
+  ]
+  expect(own.filter((name) => !isNameOf(shard, name))).toEqual([])
+  expect(others.filter((name) => isNameOf(shard, name))).toEqual([])
 })

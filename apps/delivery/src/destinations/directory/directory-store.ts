@@ -98,6 +98,16 @@ export class DirectoryStore implements ObjectStore {
     }
   }
 
+  async sweep(key: string, isOf: (name: string) => boolean, signal: AbortSignal): Promise<void> {
+    const directory = dirname(join(this.#root, key))
+    for (const name of await readdir(directory)) {
+      const of = temporaryOf(name)
+      if (of === undefined || of.by === this.#unique() || !isOf(of.name)) continue
+      signal.throwIfAborted()
+      await rm(join(directory, name), { force: true })
+    }
+  }
+
   async *list(prefix: string, signal: AbortSignal): AsyncGenerator<StoredObject> {
     try {
       yield* this.#walk('', prefix, signal)
@@ -232,6 +242,12 @@ async function writeAll(handle: FileHandle, content: ObjectContent, signal: Abor
   }
   await writePieces(handle, pieces)
   return bytes + waiting
+}
+
+/** Which file a temporary one becomes, and who writes it; undefined for all other names. */
+function temporaryOf(name: string): { readonly name: string; readonly by: string } | undefined {
+  const parts = /^\.(.+)\.([^.]+)-\d+$/.exec(name.endsWith(TEMPORARY) ? name.slice(0, -TEMPORARY.length) : '')
+  return parts === null ? undefined : { name: parts[1]!, by: parts[2]! }
 }
 
 function inMebibytes(bytes: number): string {
