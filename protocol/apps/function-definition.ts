@@ -140,3 +140,18 @@ export interface FunctionEndpoint {
 }
 
 export const FUNCTION_ENDPOINT_LIFE_MS = 30_000
+
+/** The copies of the app that live, by when they were last heard of: the newest first. */
+export function liveFunctionEndpoints(
+  endpoints: Iterable<FunctionEndpoint>,
+  now: number,
+): readonly FunctionEndpoint[] {
+  return [...endpoints]
+    .filter(({ renewedAt }) => renewedAt + FUNCTION_ENDPOINT_LIFE_MS > now)
+    .sort((a, b) => b.renewedAt - a.renewedAt)
+}
+
+/** Where a copy of the app takes calls of a function. */
+export function invocationUrl({ url }: Pick<FunctionEndpoint, 'url'>, name: string): URL {
+  return new URL(`/2015-03-31/functions/${encodeURIComponent(name)}/invocations`, url)
+}

@@ -1,6 +1,6 @@
 // Calls the function of a transform: one of the app functions, by the documents in which its copies say where they take calls, or an
 // endpoint of the user's by its url. Runs in the app. Says apart whether the function has failed, or was not reached.
-import { FUNCTION_ENDPOINT_LIFE_MS, type FunctionEndpoint } from 'millrace/protocol'
+import { invocationUrl, liveFunctionEndpoints, type FunctionEndpoint } from 'millrace/protocol'
 
 export interface FunctionCaller {
   /**
@@ -51,16 +51,15 @@ export function httpCaller(rim: FunctionCallerRim): FunctionCaller {
   return {
     call: async (name, payload, signal) => {
       if (isUrl(name)) return called(rim, name, undefined, payload, signal)
-      const live = liveEndpoints(rim)
+      const live = inOneOrder(liveFunctionEndpoints(rim.endpoints(), rim.now()))
       if (live.length === 0) {
         throw new FunctionUnreached(
           `The function ${name} cannot be called: no copy of the app functions runs. Start it by: millrace function serve`,
         )
       }
       // Copies take turns.
-      const { url, secret } = live[calls++ % live.length]!
-      const target = new URL(`/2015-03-31/functions/${encodeURIComponent(name)}/invocations`, url)
-      return called(rim, target.href, secret, payload, signal)
+      const endpoint = live[calls++ % live.length]!
+      return called(rim, invocationUrl(endpoint, name).href, endpoint.secret, payload, signal)
     },
   }
 }
@@ -70,11 +69,8 @@ export function isUrl(name: string): boolean {
   return /^https?:\/\//i.test(name)
 }
 
-function liveEndpoints({ endpoints, now }: FunctionCallerRim): readonly FunctionEndpoint[] {
-  const since = now() - FUNCTION_ENDPOINT_LIFE_MS
-  return [...endpoints()]
-    .filter(({ renewedAt }) => renewedAt > since)
-    .toSorted((a, b) => (a.url < b.url ? -1 : 1))
+function inOneOrder(endpoints: readonly FunctionEndpoint[]): readonly FunctionEndpoint[] {
+  return endpoints.toSorted((a, b) => (a.url < b.url ? -1 : 1))
 }
 
 async function called(

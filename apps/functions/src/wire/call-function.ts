@@ -1,7 +1,7 @@
 // Calls a function by the port of a copy of the app, as announced in a document. Runs in the command line, and in programs.
 import { request as requestHttp, type IncomingMessage } from 'node:http'
 import { request as requestHttps } from 'node:https'
-import { FUNCTION_ENDPOINT_LIFE_MS, type FunctionEndpoint } from 'millrace/protocol'
+import { invocationUrl, type FunctionEndpoint } from 'millrace/protocol'
 
 export interface FunctionCall {
   readonly name: string
@@ -24,23 +24,10 @@ export interface FunctionReply {
   readonly log: string | undefined
 }
 
-/** The copies of the app that live, the one that was heard of last first. */
-export function liveEndpoints(
-  endpoints: Iterable<FunctionEndpoint>,
-  now: number,
-): readonly FunctionEndpoint[] {
-  return [...endpoints]
-    .filter(({ renewedAt }) => renewedAt + FUNCTION_ENDPOINT_LIFE_MS > now)
-    .toSorted((a, b) => b.renewedAt - a.renewedAt)
-}
-
 /** Calls a function. Rejects where the port cannot be reached. */
-export async function callFunction(
-  { url, secret }: FunctionEndpoint,
-  call: FunctionCall,
-): Promise<FunctionReply> {
+export async function callFunction(endpoint: FunctionEndpoint, call: FunctionCall): Promise<FunctionReply> {
   const { name, payload, type = 'RequestResponse', wantsLog = false, signal, ca } = call
-  const target = new URL(`/2015-03-31/functions/${encodeURIComponent(name)}/invocations`, url)
+  const target = invocationUrl(endpoint, name)
   const body = Buffer.from(payload)
   const options = {
     method: 'POST',
@@ -48,7 +35,7 @@ export async function callFunction(
     ...(ca !== undefined && { ca }),
     agent: false as const,
     headers: {
-      authorization: `Bearer ${secret}`,
+      authorization: `Bearer ${endpoint.secret}`,
       'content-type': 'application/json',
       'content-length': body.length,
       'x-amz-invocation-type': type,

@@ -1,7 +1,5 @@
 // The pure parts of the port: what a request asks for, and the end of a log.
 import { expect, test } from 'vitest'
-import { FUNCTION_ENDPOINT_LIFE_MS, type FunctionEndpoint } from 'millrace/protocol'
-import { liveEndpoints } from '../../src/wire/call-function.ts'
 import { invokeRequestOf } from '../../src/wire/invoke-request.ts'
 import { LogTail } from '../../src/wire/log-tail.ts'
 
@@ -47,18 +45,4 @@ test('the end of a log has at most 4 KiB, also of one long line, and never less 
   expect(text.endsWith(`${'line 499'.padEnd(99, '.')}\n`)).toBe(true)
   tail.add('x'.repeat(10_000))
   expect(Buffer.from(tail.base64(), 'base64').toString()).toBe(`${'x'.repeat(4095)}\n`)
-})
-
-test('the copy that was heard of last is called, and none that is silent for too long', () => {
-  const at = (renewedAt: number): FunctionEndpoint => ({
-    url: `http://${renewedAt}`,
-    secret: '',
-    startedAt: 0,
-    renewedAt,
-  })
-  const now = 10 * FUNCTION_ENDPOINT_LIFE_MS
-  expect(
-    liveEndpoints([at(now - 5), at(now - 1), at(now - FUNCTION_ENDPOINT_LIFE_MS), at(now - 3)], now),
-  ).toEqual([at(now - 1), at(now - 3), at(now - 5)])
-  expect(liveEndpoints([], now)).toEqual([])
 })

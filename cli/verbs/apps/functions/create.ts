@@ -5,6 +5,7 @@ import { Command, Option } from 'commander'
 import type { Client } from '../../../../client/index.ts'
 import {
   functionKinds,
+  liveFunctionEndpoints,
   type FunctionEndpoint,
   type FunctionTarget,
 } from '../../../../protocol/apps/function-definition.ts'
@@ -25,7 +26,6 @@ import {
 } from './flags.ts'
 import { mappingSentence, targetText } from './function-report.ts'
 import {
-  loadCalling,
   loadDefinitions,
   refusing,
   type DefinitionDoor,
@@ -237,10 +237,9 @@ async function tellOfMissingModule(terminal: Terminal, target: FunctionTarget): 
 }
 
 async function tellIfNobodyRuns(terminal: Terminal, client: Client): Promise<void> {
-  const { liveEndpoints } = await loadCalling()
   const endpoints = await collect(client.documents<FunctionEndpoint>(functionKinds.endpoints).list())
   if (
-    liveEndpoints(
+    liveFunctionEndpoints(
       endpoints.map(({ value }) => value),
       Date.now(),
     ).length > 0

@@ -120,8 +120,6 @@ export interface FunctionReply {
 
 /** The module `calling` of the app's package. */
 export interface FunctionCalling {
-  /** Those that live, the one that was heard of last first. */
-  liveEndpoints(endpoints: Iterable<FunctionEndpoint>, now: number): readonly FunctionEndpoint[]
   callFunction(
     endpoint: FunctionEndpoint,
     call: {

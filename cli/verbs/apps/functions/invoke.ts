@@ -2,7 +2,11 @@
 import { readFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import type { Client } from '../../../../client/index.ts'
-import { functionKinds, type FunctionEndpoint } from '../../../../protocol/apps/function-definition.ts'
+import {
+  functionKinds,
+  liveFunctionEndpoints,
+  type FunctionEndpoint,
+} from '../../../../protocol/apps/function-definition.ts'
 import { collect, withClient } from '../../../connecting/connection.ts'
 import { withConnection, type ConnectionFlags } from '../../../connecting/options.ts'
 import { resolveTarget } from '../../../connecting/resolve.ts'
@@ -64,10 +68,10 @@ async function call(
   }: { readonly payload: string | Uint8Array; readonly flags: InvokeFlags; readonly terminal: Terminal },
 ): Promise<FunctionReply> {
   const { getFunction } = await loadDefinitions()
-  const { liveEndpoints, callFunction } = await loadCalling()
+  const { callFunction } = await loadCalling()
   await refusing(() => getFunction(client, name))
   const documents = await collect(client.documents<FunctionEndpoint>(functionKinds.endpoints).list())
-  const endpoints = liveEndpoints(
+  const endpoints = liveFunctionEndpoints(
     documents.map(({ value }) => value),
     Date.now(),
   )

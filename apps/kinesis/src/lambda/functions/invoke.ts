@@ -1,7 +1,7 @@
 // Invoke: a call of a function goes to a copy of the app that runs it, and its answer comes back as it is. Runs in the endpoint. Who may read
 // the document in which a copy says where it takes calls, may call functions: natively it is the same.
-import { FUNCTION_ENDPOINT_LIFE_MS, functionKinds, type FunctionEndpoint } from 'millrace/protocol'
-import { PortUnreached, type FunctionPortAnswer } from '../../wire/function-port.ts'
+import { functionKinds, liveFunctionEndpoints, type FunctionEndpoint } from 'millrace/protocol'
+import { PortUnreached, type FunctionPortAnswer } from './function-port.ts'
 import type { LambdaCall } from '../lambda-call.ts'
 import type { LambdaParts } from '../lambda-parts.ts'
 import { invalidParameter, LambdaError, lambdaErrors, type LambdaErrorName } from '../model/errors.ts'
@@ -72,21 +72,22 @@ async function endpointsFor(
   { own, now, documents }: LambdaParts,
   call: InvokeCall,
 ): Promise<readonly FunctionEndpoint[]> {
-  const found: { readonly copy: string; readonly endpoint: FunctionEndpoint }[] = []
+  const copies = new Map<FunctionEndpoint, string>()
   const announced = own.documents<FunctionEndpoint>(functionKinds.endpoints)
-  for await (const { name: copy, value: endpoint } of announced.list()) {
-    if (endpoint.renewedAt + FUNCTION_ENDPOINT_LIFE_MS > now()) found.push({ copy, endpoint })
-  }
-  const [first] = found.sort((a, b) => b.endpoint.renewedAt - a.endpoint.renewedAt)
+  for await (const { name: copy, value: endpoint } of announced.list()) copies.set(endpoint, copy)
+  const live = liveFunctionEndpoints(copies.keys(), now())
+  const [first] = live
   if (first === undefined) {
     throw new LambdaError(
       'ServiceException',
       'Nobody runs functions: start the daemon by `millrace serve --with functions,kinesis`, or run `millrace function serve`.',
     )
   }
-  const seen = await call.caller.client.documents<FunctionEndpoint>(functionKinds.endpoints).get(first.copy)
+  const seen = await call.caller.client
+    .documents<FunctionEndpoint>(functionKinds.endpoints)
+    .get(copies.get(first)!)
   if (seen === undefined) throw documents.denied(call, `function:${call.input.FunctionName}`)
-  return found.map(({ endpoint }) => endpoint)
+  return live
 }
 
 /** The app's refusal, as it is where it is one of Lambda's. */

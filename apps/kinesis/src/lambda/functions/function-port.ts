@@ -2,7 +2,7 @@
 // with the client that made it.
 import { request as requestHttp, type ClientRequest, type IncomingMessage } from 'node:http'
 import { request as requestHttps } from 'node:https'
-import type { FunctionEndpoint } from 'millrace/protocol'
+import { invocationUrl, type FunctionEndpoint } from 'millrace/protocol'
 
 export interface FunctionPortCall {
   readonly name: string
@@ -39,8 +39,8 @@ const SILENCE_MS = 16 * 60_000
 
 /** @param askTls how the broker is reached: where the port speaks TLS, the same authorities are trusted. Asked at each call. */
 export function functionPort(askTls: (() => TlsTrust | Promise<TlsTrust>) | undefined): FunctionPort {
-  return async ({ url, secret }, { name, payload, headers, signal }) => {
-    const target = new URL(`/2015-03-31/functions/${encodeURIComponent(name)}/invocations`, url)
+  return async (endpoint, { name, payload, headers, signal }) => {
+    const target = invocationUrl(endpoint, name)
     const isTls = target.protocol === 'https:'
     const ca = isTls ? (await askTls?.())?.ca : undefined
     const options = {
@@ -50,7 +50,7 @@ export function functionPort(askTls: (() => TlsTrust | Promise<TlsTrust>) | unde
       ...(ca !== undefined && { ca: typeof ca === 'string' ? ca : Buffer.from(ca) }),
       headers: {
         ...headers,
-        authorization: `Bearer ${secret}`,
+        authorization: `Bearer ${endpoint.secret}`,
         'content-type': 'application/json',
         'content-length': payload.length,
       },
