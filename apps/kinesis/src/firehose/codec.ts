@@ -3,8 +3,8 @@ import { jsonLeaves, parseJson } from '../codecs/json-body.ts'
 import { unreadable } from '../codecs/coercion-refusals.ts'
 import { jsonWriterOf } from '../codecs/json-writer.ts'
 import { readerOf, type Reader } from '../codecs/reader.ts'
-import { KinesisError } from '../model/errors.ts'
-import { checkOf, REFUSALS_MAX, type Check } from '../validation/constraints.ts'
+import { checkOf, type Check } from '../validation/constraints.ts'
+import { holdAgainst } from '../validation/validate.ts'
 import {
   firehoseOperations,
   type FirehoseInput,
@@ -39,12 +39,8 @@ export function decodeFirehose<N extends FirehoseOperationName>(
   if (typeof parsed !== 'object' || parsed === null) throw unreadable()
   const { read, check } = codecOf(operation)
   const input = read(parsed)
-  const refusals: string[] = []
-  check(input, '', refusals)
-  if (refusals.length === 0) return input as FirehoseInput<N>
-  const listed = refusals.slice(0, REFUSALS_MAX)
-  const count = `${listed.length} validation error${listed.length === 1 ? '' : 's'} detected`
-  throw new KinesisError('ValidationException', `${count}: ${listed.join('; ')}`)
+  holdAgainst(check, input)
+  return input as FirehoseInput<N>
 }
 
 export function encodeFirehose<N extends FirehoseOperationName>(

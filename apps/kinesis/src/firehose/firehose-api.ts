@@ -6,6 +6,7 @@ import { errors as kinesisErrors, KinesisError } from '../model/errors.ts'
 import type { EndpointParts } from '../parts.ts'
 import type { WholeAnswer } from '../wire/answer.ts'
 import { targetOf, type Api, type WireRequest } from '../wire/api.ts'
+import { logFailure } from '../wire/failures.ts'
 import { decodeFirehose, encodeFirehose } from './codec.ts'
 import { Deliveries } from './deliveries.ts'
 import { encryptionHandlers } from './encryption.ts'
@@ -18,7 +19,6 @@ import { firehoseTagsHandlers } from './tags.ts'
 
 const TARGET_PREFIX = 'Firehose_20150804'
 const CONTENT_TYPE = 'application/x-amz-json-1.1'
-const FAILURE = 500
 
 export interface FirehoseApiOptions {
   readonly parts: EndpointParts
@@ -44,17 +44,9 @@ export async function firehoseApi({ parts, putRecords }: FirehoseApiOptions): Pr
         const body = await serveOperation(request, handlers)
         return { status: 200, contentType: CONTENT_TYPE, body }
       } catch (error) {
-        const { operation } = targetOf(request.head)
+        const what = targetOf(request.head).operation
         const told = asTold(error)
-        if (isFailure(told, error) && !request.signal.aborted) {
-          const cause = told === error ? told.cause : error
-          parts.log({
-            level: 'error',
-            message: `${operation} failed.`,
-            error: cause,
-            requestId: request.requestId,
-          })
-        }
+        logFailure(parts.log, { request, what, error, told, status: statusOf(told) })
         return refusal(told)
       }
     },
@@ -90,11 +82,6 @@ type ToldError = FirehoseError | KinesisError
 function asTold(error: unknown): ToldError {
   if (error instanceof FirehoseError || error instanceof KinesisError) return error
   return new FirehoseError('InternalFailure', 'Internal Service Failure.', { cause: error })
-}
-
-/** What is no fault of the client's is its operator's to know. */
-function isFailure(told: ToldError, error: unknown): boolean {
-  return told !== error || (statusOf(told) >= FAILURE && told.cause !== undefined)
 }
 
 function statusOf(error: ToldError): number {

@@ -5,9 +5,9 @@ import { unreadable } from '../codecs/coercion-refusals.ts'
 import { jsonLeaves, parseJson } from '../codecs/json-body.ts'
 import { jsonWriterOf } from '../codecs/json-writer.ts'
 import { readerOf, type Reader } from '../codecs/reader.ts'
-import { KinesisError } from '../model/errors.ts'
 import type { Shape, StructureShape } from '../model/shape.ts'
-import { checkOf, REFUSALS_MAX, type Check } from '../validation/constraints.ts'
+import { checkOf, type Check } from '../validation/constraints.ts'
+import { holdAgainst } from '../validation/validate.ts'
 import type { WholeAnswer } from '../wire/answer.ts'
 import type { WireRequest } from '../wire/api.ts'
 import type { LambdaRoute } from './model/operation.ts'
@@ -57,12 +57,8 @@ export function decodeLambda<N extends LambdaOperationName>(
   }
   const input = read({ ...values, ...members }) as Record<string, unknown>
   if (http.payload !== undefined) input[http.payload] = body
-  const refusals: string[] = []
-  check(input, '', refusals)
-  if (refusals.length === 0) return input as LambdaInput<N>
-  const listed = refusals.slice(0, REFUSALS_MAX)
-  const count = `${listed.length} validation error${listed.length === 1 ? '' : 's'} detected`
-  throw new KinesisError('ValidationException', `${count}: ${listed.join('; ')}`)
+  holdAgainst(check, input)
+  return input as LambdaInput<N>
 }
 
 function bodyOf(body: Uint8Array): object {

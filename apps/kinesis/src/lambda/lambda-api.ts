@@ -5,7 +5,8 @@ import { errors as kinesisErrors, KinesisError } from '../model/errors.ts'
 import type { EndpointParts } from '../parts.ts'
 import type { WholeAnswer } from '../wire/answer.ts'
 import type { Api, WireRequest } from '../wire/api.ts'
-import type { FunctionPort } from '../wire/function-port.ts'
+import { FAILURE_STATUS, logFailure } from '../wire/failures.ts'
+import type { FunctionPort } from './functions/function-port.ts'
 import { decodeLambda, encodeLambda } from './codec.ts'
 import { functionsHandlers } from './functions/handlers.ts'
 import type { LambdaHandler, LambdaHandlers } from './lambda-call.ts'
@@ -17,7 +18,6 @@ import type { LambdaOperationName } from './model/operations.ts'
 import { isLambdaPath, routeOf } from './routes.ts'
 import { lambdaTagsHandlers } from './tags.ts'
 
-const FAILURE = 500
 const DENIED = 403
 const UNKNOWN = 404
 
@@ -45,16 +45,8 @@ export function lambdaApi({ parts, functionPort }: LambdaApiOptions): Api {
         return await serveOperation(request, handlers)
       } catch (error) {
         const told = asTold(error)
-        if (isFailure(told, error) && !request.signal.aborted) {
-          const { method, path } = request.head
-          const cause = told === error ? told.cause : error
-          log({
-            level: 'error',
-            message: `${method} ${path} failed.`,
-            error: cause,
-            requestId: request.requestId,
-          })
-        }
+        const { method, path } = request.head
+        logFailure(log, { request, what: `${method} ${path}`, error, told, status: statusOf(told) })
         return refusal(told)
       }
     },
@@ -100,11 +92,6 @@ function asTold(error: unknown): ToldError {
   })
 }
 
-/** What is no fault of the client's is its operator's to know. */
-function isFailure(told: ToldError, error: unknown): boolean {
-  return told !== error || (statusOf(told) >= FAILURE && told.cause !== undefined)
-}
-
 /** Lambda answers with 403 where the services of the target header answer with 400. */
 const deniedCodes: ReadonlySet<string> = new Set([
   'AccessDeniedException',
@@ -124,7 +111,7 @@ function refusal(error: ToldError): WholeAnswer {
   const status = statusOf(error)
   const { code, message } = error
   // Some of the service's errors spell it one way, some the other: clients read both.
-  const body = { Type: status >= FAILURE ? 'Service' : 'User', Message: message, message }
+  const body = { Type: status >= FAILURE_STATUS ? 'Service' : 'User', Message: message, message }
   return {
     status,
     contentType: 'application/json',

@@ -32,13 +32,16 @@ export const errors = {
 
 export type ErrorName = keyof typeof errors
 
-/** An error that is answered to the client as it is. */
-export class KinesisError extends Error {
-  override readonly name = 'KinesisError'
-  readonly code: ErrorName
+/** An error of one of the port's APIs, which is answered to the client as it is. */
+export abstract class ApiError<Code extends string> extends Error {
+  readonly code: Code
 
-  constructor(code: ErrorName, message: string, options?: ErrorOptions) {
+  constructor(code: Code, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
   }
+}
+
+export class KinesisError extends ApiError<ErrorName> {
+  override readonly name = 'KinesisError'
 }

@@ -28,8 +28,19 @@ export function validateInput(operation: OperationName, input: unknown): void {
     refusals.length = 0
     known.nameless(input, '', refusals)
   }
+  throw refusalOf(refusals)
+}
+
+/** Holds an input of any API against the check of its shape. Fails with ValidationException, as `validateInput` does. */
+export function holdAgainst(check: Check, input: unknown): void {
+  const refusals: string[] = []
+  check(input, '', refusals)
+  if (refusals.length > 0) throw refusalOf(refusals)
+}
+
+function refusalOf(refusals: readonly string[]): KinesisError {
   const listed = refusals.slice(0, REFUSALS_MAX)
-  throw new KinesisError(
+  return new KinesisError(
     'ValidationException',
     `${listed.length} validation error${listed.length === 1 ? '' : 's'} detected: ${listed.join('; ')}`,
   )

@@ -10,6 +10,7 @@ import type { EndpointLog } from '../parts.ts'
 import { emptyXmlRefusal, wrappedRefusal, xmlRefusal, type Answer, type WholeAnswer } from './answer.ts'
 import { answerEvents, eventsOf } from './kinesis-events.ts'
 import { contentTypeOf, targetOf, type Api, type WireRequest } from './api.ts'
+import { logFailure } from './failures.ts'
 
 const TARGET_PREFIX = 'Kinesis_20131202'
 
@@ -145,9 +146,6 @@ function bytesOf(body: string | Uint8Array): Uint8Array {
   return typeof body === 'string' ? Buffer.from(body) : body
 }
 
-/** Statuses from here on are failures of the endpoint or of what stands behind it. */
-const FAILURE = 500
-
 /** A larger body than this is not read for a caller whom nobody knows. */
 const UNSIGNED_BYTES_MAX = 64 * 1024
 
@@ -169,17 +167,11 @@ function unreadableBody(
 
 /** The error as it is answered. What is no fault of the client's is its operator's to know. */
 function asAnswerable(error: unknown, request: WireRequest, log: EndpointLog): KinesisError {
-  const isRefusal = error instanceof KinesisError
-  const isFailure = !isRefusal || (errors[error.code].status >= FAILURE && error.cause !== undefined)
-  if (isFailure && !request.signal.aborted) {
-    log({
-      level: isRefusal ? 'warn' : 'error',
-      message: `${targetOf(request.head).operation} failed.`,
-      error: isRefusal ? error.cause : error,
-      requestId: request.requestId,
-    })
-  }
-  return isRefusal ? error : new KinesisError('InternalFailureException', '', { cause: error })
+  const told =
+    error instanceof KinesisError ? error : new KinesisError('InternalFailureException', '', { cause: error })
+  const what = targetOf(request.head).operation
+  logFailure(log, { request, what, error, told, status: errors[told.code].status })
+  return told
 }
 
 function refusal(error: KinesisError, protocol: Protocol): WholeAnswer {

@@ -1,4 +1,5 @@
 // Errors of the Firehose API beside those of every request to the port: name and status. Pure.
+import { ApiError } from '../../model/errors.ts'
 
 export const firehoseErrors = {
   ConcurrentModificationException: { status: 400 },
@@ -16,15 +17,8 @@ export const firehoseErrors = {
 
 export type FirehoseErrorName = keyof typeof firehoseErrors
 
-/** An error that is answered to the client as it is. */
-export class FirehoseError extends Error {
+export class FirehoseError extends ApiError<FirehoseErrorName> {
   override readonly name = 'FirehoseError'
-  readonly code: FirehoseErrorName
-
-  constructor(code: FirehoseErrorName, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.code = code
-  }
 }
 
 /** Refuses what a request asks for. */

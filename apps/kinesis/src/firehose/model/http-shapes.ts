@@ -48,24 +48,13 @@ export const secretsManagerConfiguration = structure({
   RoleARN: optional(roleARN),
   Enabled: required(boolean),
 })
-export const httpEndpointDestinationConfiguration = structure({
-  EndpointConfiguration: required(httpEndpointConfiguration),
-  BufferingHints: optional(httpEndpointBufferingHints),
-  CloudWatchLoggingOptions: optional(cloudWatchLoggingOptions),
-  RequestConfiguration: optional(httpEndpointRequestConfiguration),
-  ProcessingConfiguration: optional(processingConfiguration),
-  RoleARN: optional(roleARN),
-  RetryOptions: optional(httpEndpointRetryOptions),
-  S3BackupMode: optional(httpEndpointS3BackupMode),
-  S3Configuration: required(s3DestinationConfiguration),
-  SecretsManagerConfiguration: optional(secretsManagerConfiguration),
-})
 export const httpEndpointDescription = structure({
   Url: optional(httpEndpointUrl),
   Name: optional(httpEndpointName),
 })
-export const httpEndpointDestinationDescription = structure({
-  EndpointConfiguration: optional(httpEndpointDescription),
+
+/** What requests give and descriptions show alike. */
+const sent = {
   BufferingHints: optional(httpEndpointBufferingHints),
   CloudWatchLoggingOptions: optional(cloudWatchLoggingOptions),
   RequestConfiguration: optional(httpEndpointRequestConfiguration),
@@ -73,18 +62,24 @@ export const httpEndpointDestinationDescription = structure({
   RoleARN: optional(roleARN),
   RetryOptions: optional(httpEndpointRetryOptions),
   S3BackupMode: optional(httpEndpointS3BackupMode),
+}
+const secret = { SecretsManagerConfiguration: optional(secretsManagerConfiguration) }
+
+export const httpEndpointDestinationConfiguration = structure({
+  EndpointConfiguration: required(httpEndpointConfiguration),
+  ...sent,
+  S3Configuration: required(s3DestinationConfiguration),
+  ...secret,
+})
+export const httpEndpointDestinationDescription = structure({
+  EndpointConfiguration: optional(httpEndpointDescription),
+  ...sent,
   S3DestinationDescription: optional(s3DestinationDescription),
-  SecretsManagerConfiguration: optional(secretsManagerConfiguration),
+  ...secret,
 })
 export const httpEndpointDestinationUpdate = structure({
   EndpointConfiguration: optional(httpEndpointConfiguration),
-  BufferingHints: optional(httpEndpointBufferingHints),
-  CloudWatchLoggingOptions: optional(cloudWatchLoggingOptions),
-  RequestConfiguration: optional(httpEndpointRequestConfiguration),
-  ProcessingConfiguration: optional(processingConfiguration),
-  RoleARN: optional(roleARN),
-  RetryOptions: optional(httpEndpointRetryOptions),
-  S3BackupMode: optional(httpEndpointS3BackupMode),
+  ...sent,
   S3Update: optional(s3DestinationUpdate),
-  SecretsManagerConfiguration: optional(secretsManagerConfiguration),
+  ...secret,
 })

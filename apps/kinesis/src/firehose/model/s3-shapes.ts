@@ -34,89 +34,66 @@ export const cloudWatchLoggingOptions = structure({
   LogGroupName: optional(logGroupName),
   LogStreamName: optional(logStreamName),
 })
-export const s3DestinationConfiguration = structure({
+const placed = {
   RoleARN: required(roleARN),
   BucketARN: required(bucketARN),
   Prefix: optional(prefix),
   ErrorOutputPrefix: optional(errorOutputPrefix),
+}
+const written = {
   BufferingHints: optional(bufferingHints),
   CompressionFormat: optional(compressionFormat),
   EncryptionConfiguration: optional(encryptionConfiguration),
-  CloudWatchLoggingOptions: optional(cloudWatchLoggingOptions),
-})
+}
+const logged = { CloudWatchLoggingOptions: optional(cloudWatchLoggingOptions) }
+
+/** What a request gives of any destination in S3. */
+const given = { ...placed, ...written, ...logged }
+/** What a description shows: defaults too. */
+const shown = {
+  ...placed,
+  BufferingHints: required(bufferingHints),
+  CompressionFormat: required(compressionFormat),
+  EncryptionConfiguration: required(encryptionConfiguration),
+  ...logged,
+}
+/** What a change says: only what is to be another. */
+const changed = { ...given, RoleARN: optional(roleARN), BucketARN: optional(bucketARN) }
+
+export const s3DestinationConfiguration = structure(given)
+export const s3DestinationDescription = structure(shown)
+export const s3DestinationUpdate = structure(changed)
+
 export const retryOptions = structure({ DurationInSeconds: optional(retryDurationInSeconds) })
 export const dynamicPartitioningConfiguration = structure({
   RetryOptions: optional(retryOptions),
   Enabled: optional(boolean),
 })
-export const extendedS3DestinationConfiguration = structure({
-  RoleARN: required(roleARN),
-  BucketARN: required(bucketARN),
-  Prefix: optional(prefix),
-  ErrorOutputPrefix: optional(errorOutputPrefix),
-  BufferingHints: optional(bufferingHints),
-  CompressionFormat: optional(compressionFormat),
-  EncryptionConfiguration: optional(encryptionConfiguration),
-  CloudWatchLoggingOptions: optional(cloudWatchLoggingOptions),
+const processed = {
   ProcessingConfiguration: optional(processingConfiguration),
   S3BackupMode: optional(s3BackupMode),
-  S3BackupConfiguration: optional(s3DestinationConfiguration),
+}
+const shaped = {
   DataFormatConversionConfiguration: optional(dataFormatConversionConfiguration),
   DynamicPartitioningConfiguration: optional(dynamicPartitioningConfiguration),
   FileExtension: optional(fileExtension),
   CustomTimeZone: optional(customTimeZone),
-})
-export const s3DestinationDescription = structure({
-  RoleARN: required(roleARN),
-  BucketARN: required(bucketARN),
-  Prefix: optional(prefix),
-  ErrorOutputPrefix: optional(errorOutputPrefix),
-  BufferingHints: required(bufferingHints),
-  CompressionFormat: required(compressionFormat),
-  EncryptionConfiguration: required(encryptionConfiguration),
-  CloudWatchLoggingOptions: optional(cloudWatchLoggingOptions),
+}
+export const extendedS3DestinationConfiguration = structure({
+  ...given,
+  ...processed,
+  S3BackupConfiguration: optional(s3DestinationConfiguration),
+  ...shaped,
 })
 export const extendedS3DestinationDescription = structure({
-  RoleARN: required(roleARN),
-  BucketARN: required(bucketARN),
-  Prefix: optional(prefix),
-  ErrorOutputPrefix: optional(errorOutputPrefix),
-  BufferingHints: required(bufferingHints),
-  CompressionFormat: required(compressionFormat),
-  EncryptionConfiguration: required(encryptionConfiguration),
-  CloudWatchLoggingOptions: optional(cloudWatchLoggingOptions),
-  ProcessingConfiguration: optional(processingConfiguration),
-  S3BackupMode: optional(s3BackupMode),
+  ...shown,
+  ...processed,
   S3BackupDescription: optional(s3DestinationDescription),
-  DataFormatConversionConfiguration: optional(dataFormatConversionConfiguration),
-  DynamicPartitioningConfiguration: optional(dynamicPartitioningConfiguration),
-  FileExtension: optional(fileExtension),
-  CustomTimeZone: optional(customTimeZone),
-})
-export const s3DestinationUpdate = structure({
-  RoleARN: optional(roleARN),
-  BucketARN: optional(bucketARN),
-  Prefix: optional(prefix),
-  ErrorOutputPrefix: optional(errorOutputPrefix),
-  BufferingHints: optional(bufferingHints),
-  CompressionFormat: optional(compressionFormat),
-  EncryptionConfiguration: optional(encryptionConfiguration),
-  CloudWatchLoggingOptions: optional(cloudWatchLoggingOptions),
+  ...shaped,
 })
 export const extendedS3DestinationUpdate = structure({
-  RoleARN: optional(roleARN),
-  BucketARN: optional(bucketARN),
-  Prefix: optional(prefix),
-  ErrorOutputPrefix: optional(errorOutputPrefix),
-  BufferingHints: optional(bufferingHints),
-  CompressionFormat: optional(compressionFormat),
-  EncryptionConfiguration: optional(encryptionConfiguration),
-  CloudWatchLoggingOptions: optional(cloudWatchLoggingOptions),
-  ProcessingConfiguration: optional(processingConfiguration),
-  S3BackupMode: optional(s3BackupMode),
+  ...changed,
+  ...processed,
   S3BackupUpdate: optional(s3DestinationUpdate),
-  DataFormatConversionConfiguration: optional(dataFormatConversionConfiguration),
-  DynamicPartitioningConfiguration: optional(dynamicPartitioningConfiguration),
-  FileExtension: optional(fileExtension),
-  CustomTimeZone: optional(customTimeZone),
+  ...shaped,
 })

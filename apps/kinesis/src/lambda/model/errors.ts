@@ -1,4 +1,5 @@
 // Errors of the Lambda API beside those of every request to the port: name and status. Pure.
+import { ApiError } from '../../model/errors.ts'
 
 export const lambdaErrors = {
   AccessDeniedException: { status: 403 },
@@ -14,15 +15,8 @@ export const lambdaErrors = {
 
 export type LambdaErrorName = keyof typeof lambdaErrors
 
-/** An error that is answered to the client as it is. */
-export class LambdaError extends Error {
+export class LambdaError extends ApiError<LambdaErrorName> {
   override readonly name = 'LambdaError'
-  readonly code: LambdaErrorName
-
-  constructor(code: LambdaErrorName, message: string, options?: ErrorOptions) {
-    super(message, options)
-    this.code = code
-  }
 }
 
 /** Refuses what a request asks for. */
