@@ -1,6 +1,7 @@
 // What an app is told, whoever runs it: the daemon over a channel, or a verb of the command line. Types, and nothing that runs.
 import type { AppLogEntry, AppOptions } from '../../protocol/apps/app-channel.ts'
 import type { ConnectOptions } from '../settings.ts'
+import type { CertificateFiles } from './certificate-files.ts'
 
 /** How an app reaches its broker: what `connect` takes. */
 export interface AppConnection extends Pick<ConnectOptions, 'dial' | 'token' | 'tls'> {
@@ -10,7 +11,7 @@ export interface AppConnection extends Pick<ConnectOptions, 'dial' | 'token' | '
 export interface AppTask {
   readonly broker: AppConnection
   /** Files of the certificate and key that the app's ports show; absent: no TLS. */
-  readonly tls?: { readonly certFile: string; readonly keyFile: string } | undefined
+  readonly tls?: CertificateFiles | undefined
   /** The section of the table of options, under the app's own names. */
   readonly options: AppOptions
 }

@@ -1,3 +1,10 @@
 // What a program needs to be an app of the daemon: `import … from 'millrace/app'`. Runs in the process of an app.
 export type { AppConnection, AppTask, ServeApp, ServingApp } from './app-task.ts'
+export {
+  readCertificate,
+  RenewedCertificate,
+  type Certificate,
+  type CertificateFiles,
+  type RenewedCertificateOptions,
+} from './certificate-files.ts'
 export { runApp } from './run-app.ts'

@@ -1,11 +1,13 @@
 // The endpoint as a whole: a broker or one of its own, the port, and what stands between. Composition root of the app.
 import { connect, type Client, type ConnectOptions } from 'millrace'
+import { readCertificate, RenewedCertificate, type CertificateFiles } from 'millrace/app'
 import { openGate } from './auth/open-gate.ts'
 import { signedGate } from './auth/signed-gate.ts'
 import { StreamBook } from './book/stream-book.ts'
 import { firehoseApi } from './firehose/firehose-api.ts'
 import { joinHandlers } from './handlers.ts'
 import { openSeal } from './identifiers/seal.ts'
+import { functionPort } from './wire/function-port.ts'
 import { lambdaApi } from './lambda/lambda-api.ts'
 import { leaseApi } from './leases/lease-api.ts'
 import { metricsApis } from './metrics/metrics-apis.ts'
@@ -13,9 +15,7 @@ import { startLocalBroker } from './local-broker.ts'
 import { pacedLog } from './log-pace.ts'
 import type { EndpointLog, EndpointParts } from './parts.ts'
 import { endpointDefaults, type EndpointSettings } from './settings.ts'
-import { readCertificate, RenewedCertificate, type CertificateFiles } from './wire/certificate-files.ts'
 import { Front, type FrontOptions } from './wire/front.ts'
-import { functionPort } from './lambda/functions/function-port.ts'
 import { wireLimits, type WireLimits } from './wire/limits.ts'
 import { kinesisApi } from './wire/kinesis-api.ts'
 import { Listener, type Certificate } from './wire/listener.ts'
@@ -128,8 +128,11 @@ async function openEndpoint(options: KinesisEndpointOptions, closers: Closers): 
     const renewed = new RenewedCertificate({
       files: tls,
       known: certificate,
-      renew: (found) => listener.renew(found),
-      log,
+      renew: (found) => {
+        listener.renew(found)
+        log({ level: 'info', message: 'The certificate was renewed.' })
+      },
+      onFault: (error) => log({ level: 'warn', message: 'The certificate cannot be renewed.', error }),
     })
     closers.push(async () => renewed.close())
   }

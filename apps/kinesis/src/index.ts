@@ -7,7 +7,7 @@ export {
   type KinesisEndpointOptions,
 } from './endpoint.ts'
 export type { EndpointLog, EndpointLogEntry, EndpointParts } from './parts.ts'
-export type { CertificateFiles } from './wire/certificate-files.ts'
+export type { CertificateFiles } from 'millrace/app'
 export type { Certificate } from './wire/listener.ts'
 export { wireLimits, type WireLimits } from './wire/limits.ts'
 export { endpointDefaults, type EndpointSettings } from './settings.ts'

@@ -4,6 +4,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { availableParallelism, hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'millrace'
+import { readCertificate, RenewedCertificate, type CertificateFiles } from 'millrace/app'
 import { functionKinds, type FunctionDefinition, type FunctionEndpoint } from 'millrace/protocol'
 import { FunctionLog } from '../logs/function-log.ts'
 import { LogStream } from '../logs/log-stream.ts'
@@ -13,7 +14,6 @@ import { EventCalls } from '../wire/event-calls.ts'
 import { HttpTargets } from '../wire/http-targets.ts'
 import { InvokePort } from '../wire/invoke-port.ts'
 import { wireLimits } from '../wire/limits.ts'
-import { readCertificate, renewCertificate, type CertificateFiles } from '../wire/renewed-certificate.ts'
 import { functionArn } from './function-environment.ts'
 import { Functions } from './functions.ts'
 import { runtimeLimits } from './limits.ts'
@@ -123,9 +123,13 @@ async function openPort({
   })
   closers.push(() => port.close())
   if (tls !== undefined && certificate !== undefined) {
-    closers.push(
-      renewCertificate({ files: tls, known: certificate, renew: (found) => port.renew(found), every, tell }),
-    )
+    const renewed = new RenewedCertificate({
+      files: tls,
+      known: certificate,
+      renew: (found) => port.renew(found),
+      onFault: (error) => tell('The certificate cannot be renewed.', error),
+    })
+    closers.push(() => renewed.close())
   }
   const url = `${tls === undefined ? 'http' : 'https'}://${reachable(options.host)}:${port.port}`
   const announcement = await EndpointAnnouncement.open({

@@ -3,6 +3,7 @@
 import { createServer as createHttp, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createHttps, type Server as TlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Certificate } from 'millrace/app'
 import type { Functions } from '../runtime/functions.ts'
 import type { EventCalls } from './event-calls.ts'
 import { refusals, Refusal, type WireAnswer } from './invoke-error.ts'
@@ -11,12 +12,6 @@ import { invokeRequestOf, type InvokeRequest } from './invoke-request.ts'
 import { isSecret } from './bearer.ts'
 import type { WireLimits } from './limits.ts'
 import { LogTail } from './log-tail.ts'
-
-/** A certificate chain and its private key, in PEM. */
-export interface Certificate {
-  readonly cert: string | Buffer
-  readonly key: string | Buffer
-}
 
 export interface InvokePortOptions {
   readonly host: string

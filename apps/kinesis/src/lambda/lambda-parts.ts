@@ -1,6 +1,6 @@
 // What the handlers of the Lambda API are made of. Types alone.
 import type { EndpointParts } from '../parts.ts'
-import type { FunctionPort } from './functions/function-port.ts'
+import type { FunctionPort } from '../wire/function-port.ts'
 import type { LambdaDocuments } from './lambda-documents.ts'
 
 export interface LambdaParts extends EndpointParts {

@@ -2,10 +2,10 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
+import { readCertificate, RenewedCertificate } from 'millrace/app'
 import { expect, test } from 'vitest'
 import { TestAuthority } from '../../../../test/support/certificates.ts'
 import { temporaryDirectory } from '../../../../test/support/disk/temporary.ts'
-import { readCertificate, RenewedCertificate } from '../../src/wire/certificate-files.ts'
 import { lengths, served } from './support/served.ts'
 
 test('a renewed certificate is shown to new connections, and one that is none is not', async () => {
@@ -19,12 +19,12 @@ test('a renewed certificate is shown to new connections, and one that is none is
   await put(await authority.sign(['localhost']))
   const known = await readCertificate(files)
   await using port = await served({ serve: lengths, certificate: known })
-  const logged: string[] = []
+  const faults: unknown[] = []
   const renewed = new RenewedCertificate({
     files,
     known,
     renew: (certificate) => port.listener.renew(certificate),
-    log: ({ message }) => logged.push(message),
+    onFault: (error) => faults.push(error),
   })
   const shown = () =>
     new Promise<string>((resolve, reject) => {
@@ -36,14 +36,15 @@ test('a renewed certificate is shown to new connections, and one that is none is
     })
   const first = await shown()
   await renewed.look()
-  expect(logged).toEqual([])
+  expect(await shown()).toBe(first)
   await put(await authority.sign(['localhost']))
   await renewed.look()
   const second = await shown()
+  expect(faults).toEqual([])
   expect(second).not.toBe(first)
   await put({ cert: 'no certificate', key: 'no key' })
   await renewed.look()
   expect(await shown()).toBe(second)
-  expect(logged).toEqual(['The certificate was renewed.', 'The certificate cannot be renewed.'])
+  expect(faults).toHaveLength(1)
   renewed.close()
 })

@@ -1,7 +1,7 @@
 // Invoke: a call of a function goes to a copy of the app that runs it, and its answer comes back as it is. Runs in the endpoint. Who may read
 // the document in which a copy says where it takes calls, may call functions: natively it is the same.
 import { functionKinds, liveFunctionEndpoints, type FunctionEndpoint } from 'millrace/protocol'
-import { PortUnreached, type FunctionPortAnswer } from './function-port.ts'
+import { PortUnreached, type FunctionPortAnswer } from '../../wire/function-port.ts'
 import type { LambdaCall } from '../lambda-call.ts'
 import type { LambdaParts } from '../lambda-parts.ts'
 import { invalidParameter, LambdaError, lambdaErrors, type LambdaErrorName } from '../model/errors.ts'
