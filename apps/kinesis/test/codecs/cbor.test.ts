@@ -139,7 +139,9 @@ describe('answers', () => {
   test('an answer of megabytes after another is whole', () => {
     const Data = Buffer.alloc(3_000_000, 7)
     const answer = encodeAnswer('GetRecords', { Records: [{ SequenceNumber: '1', Data }] }, 'cbor')
-    expect(cbor.deserialize(Buffer.from(answer))).toEqual({ Records: [{ SequenceNumber: '1', Data }] })
+    const { Records } = cbor.deserialize(Buffer.from(answer)) as { Records: { Data: Uint8Array }[] }
+    // Compared whole: a matcher goes through megabytes one byte after the other, for a minute.
+    expect(Records.map((record) => Data.equals(record.Data))).toEqual([true])
     expect(Buffer.from(encodeAnswer('DescribeAccountSettings', {}, 'cbor'))).toEqual(hex('bf ff'))
   })
 
