@@ -11,3 +11,5 @@ export type {
   SqlPlace,
   StatementKind,
 } from './plan/query-plan.ts'
+export { planQuery, type PlanOptions } from './plan/plan-query.ts'
+export { SqlParser } from './plan/text/parser.ts'

@@ -1,0 +1,115 @@
+// What a plan reads: each stream by each notion of its time, the columns, and which rows are still needed.
+import { lastEnd, STAGGER_CHAIN_WINDOWS } from '../windows/window.ts'
+import { minus, until, windowSql } from '../windows/window-sql.ts'
+import { arrivalOf, joinedRanges } from './arrival.ts'
+import type { SqlParser } from './text/parser.ts'
+import type { ArrivalRange, PlannedInput } from './query-plan.ts'
+import type { Need, Source } from './relation.ts'
+import { conjunction } from './text/tree.ts'
+
+/** An input that statements are added to. */
+interface Growing {
+  readonly stream: string
+  readonly time: string | undefined
+  readonly sources: Source[]
+  readonly needs: Need[]
+  readonly ranges: ArrivalRange[]
+}
+
+/** Inputs of a plan, in the order in which they are first read. */
+export class Inputs {
+  readonly #parser: SqlParser
+  readonly #unsteady: ReadonlySet<string>
+  readonly #inputs: Growing[] = []
+
+  constructor(parser: SqlParser, unsteady: ReadonlySet<string>) {
+    this.#parser = parser
+    this.#unsteady = unsteady
+  }
+
+  /** Adds what a statement reads, puts names into its tree, and returns the numbers of its inputs. */
+  async add(sources: readonly Source[], needs: readonly Need[]): Promise<readonly number[]> {
+    const numbers = new Set<number>()
+    for (const source of sources) {
+      const time = source.time && (await this.#parser.printExpression(source.time))
+      let at = this.#inputs.findIndex((input) => input.stream === source.stream && input.time === time)
+      if (at < 0)
+        at = this.#inputs.push({ stream: source.stream, time, sources: [], needs: [], ranges: [] }) - 1
+      const input = this.#inputs[at]!
+      input.sources.push(source)
+      input.needs.push(...needs.filter((need) => need.source === source))
+      input.ranges.push(await arrivalOf(this.#parser, source.arrival, this.#unsteady))
+      source.table.table_name = relationName(at)
+      numbers.add(at)
+    }
+    return [...numbers].sort((a, b) => a - b)
+  }
+
+  planned(): Promise<readonly PlannedInput[]> {
+    return Promise.all(this.#inputs.map((input, at) => this.#plannedInput(input, at)))
+  }
+
+  async #plannedInput({ stream, time, sources, needs, ranges }: Growing, at: number): Promise<PlannedInput> {
+    const held = `millrace_held_${at}`
+    const isTimed = time !== undefined && needs.length > 0
+    return {
+      stream,
+      relation: relationName(at),
+      held,
+      columns: columnsOf(sources),
+      time,
+      hold: isTimed ? holdOf(needs) : undefined,
+      needed: isTimed
+        ? [...new Set(await Promise.all(needs.map((need) => this.#neededSql(held, need))))].join(' UNION ')
+        : undefined,
+      late: isTimed ? [...new Set(needs.map(lateSql))].join(' AND ') : undefined,
+      arrival: joinedRanges(ranges),
+    }
+  }
+
+  async #neededSql(held: string, { window, keys = [], filters, span }: Need): Promise<string> {
+    const left = minus(until, span)
+    if (window?.kind !== 'session') {
+      const last = window === undefined ? 'millrace_time' : lastEnd(window, 'millrace_time')
+      return `SELECT rowid FROM ${held} WHERE ${last} ${window === undefined ? '>=' : '>'} ${left}`
+    }
+    const printed = (expressions: readonly (typeof keys)[number][]) =>
+      Promise.all(expressions.map((expression) => this.#parser.printExpression(expression)))
+    const condition = conjunction(filters)
+    const where = condition === null ? '' : ` WHERE ${await this.#parser.printExpression(condition)}`
+    const named = (await printed(keys)).map((key, at) => `, ${key} AS millrace_by_${at}`).join('')
+    const data = `(SELECT rowid AS millrace_row, millrace_time${named} FROM ${held}${where})`
+    const sql = windowSql({
+      window,
+      data,
+      time: 'millrace_time',
+      keys: keys.map((_, at) => `millrace_by_${at}`),
+    })
+    return `SELECT millrace_row AS rowid FROM (${sql}) WHERE window_end >= ${left}`
+  }
+}
+
+const relationName = (at: number) => `millrace_input_${at}`
+
+/** A row of a window that has not ended still counts, however late it is. Where rows before it decide on windows, each behind the watermark is late. */
+function lateSql({ window }: Need): string {
+  const decidesByRows = window === undefined || window.kind === 'session' || window.kind === 'stagger'
+  return decidesByRows ? `millrace_time < ${until}` : `${lastEnd(window, 'millrace_time')} <= ${until}`
+}
+
+function holdOf(needs: readonly Need[]): number | undefined {
+  const each = needs.map(({ window, span }) => {
+    if (window?.kind === 'session') return undefined
+    return span + (window?.size ?? 0) * (window?.kind === 'stagger' ? STAGGER_CHAIN_WINDOWS : 1)
+  })
+  return each.includes(undefined) ? undefined : Math.max(...each.map(Number))
+}
+
+function columnsOf(sources: readonly Source[]): readonly string[] | 'all' {
+  const [first] = sources
+  if (first!.known === undefined && sources.some(({ star }) => star)) return 'all'
+  const read = new Map(
+    sources.flatMap(({ columns }) => [...columns].map((name) => [name.toLowerCase(), name] as const)),
+  )
+  return first!.known?.filter((name) => read.has(name.toLowerCase())) ?? [...read.values()]
+}

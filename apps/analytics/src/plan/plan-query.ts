@@ -1,0 +1,95 @@
+// SQL text to plan: statement by statement. The one way into this folder.
+import { blankOutside } from './text/lexer.ts'
+import { Inputs } from './inputs.ts'
+import type { SqlParser } from './text/parser.ts'
+import { PlanFault, placeIn } from './plan-fault.ts'
+import type { Planning } from './planning.ts'
+import type { PlannedStatement, QueryPlan } from './query-plan.ts'
+import { queryOf } from './select.ts'
+import { splitStatements, type Statement } from './text/statements.ts'
+import type { QueryNode, Tree } from './text/tree.ts'
+
+export interface PlanOptions {
+  readonly parser: SqlParser
+  /** Whether the text runs for ever; otherwise once, over what there is. */
+  readonly isContinuous: boolean
+  /**
+   * Columns of a stream, those of its records included; undefined where they are not known yet. Then a name without a table is taken to
+   * be a column, and the plan tells which columns there should be; plan again once they are known.
+   */
+  readonly columnsOf?: (stream: string) => readonly string[] | undefined
+  /** Targets that are no streams: only later statements of the text read them. */
+  readonly inQuery?: readonly string[]
+}
+
+/** Plans a text. Rejects with `PlanFault`. */
+export async function planQuery(text: string, options: PlanOptions): Promise<QueryPlan> {
+  const { parser, isContinuous } = options
+  const functions = await parser.functions()
+  const inputs = new Inputs(parser, functions.unsteady)
+  const inQuery = new Map<string, { node: QueryNode; names: readonly string[] }>()
+  const statements: PlannedStatement[] = []
+  for (const statement of splitStatements(text)) {
+    if (isContinuous && statement.target === undefined)
+      throw new PlanFault(
+        text,
+        statement.start,
+        'A query that runs for ever writes somewhere: write INSERT INTO target SELECT.',
+      )
+    const tree = await parser.parse(blankOutside(text, statement.selectStart, statement.end), text)
+    const { node } = tree.statements[0]!
+    const own = structuredClone(node)
+    const planning: Planning = {
+      text,
+      parser,
+      functions,
+      isContinuous,
+      columnsOf: options.columnsOf ?? (() => undefined),
+      inQuery,
+      sources: [],
+      windows: [],
+      files: [],
+      query: (below, env, outer) => queryOf(planning, below, env, outer),
+    }
+    const planned = await plannedStatement(planning, statement, tree, inputs, options)
+    if (planned !== undefined) statements.push(planned)
+    else inQuery.set(statement.target!, { node: own, names: statement.targetColumns })
+  }
+  if (statements.length === 0) throw new PlanFault(text, 0, 'No statement writes to a stream.')
+  return { statements, inputs: await inputs.planned() }
+}
+
+/** Returns the plan of a statement; undefined where it is part of those that read what it writes. */
+async function plannedStatement(
+  planning: Planning,
+  statement: Statement,
+  tree: Tree,
+  inputs: Inputs,
+  { inQuery = [] }: PlanOptions,
+): Promise<PlannedStatement | undefined> {
+  const { text, parser, isContinuous } = planning
+  const { target, targetColumns } = statement
+  const relation = await planning.query(tree.statements[0]!.node, { tables: new Map() })
+  if (isContinuous && relation.kind === 'bounded')
+    throw new PlanFault(
+      text,
+      statement.selectStart,
+      'This reads no stream, so it would never give another row: name a stream in FROM.',
+    )
+  if (target !== undefined && inQuery.includes(target)) return undefined
+  const numbers = await inputs.add(planning.sources, relation.needs)
+  const batchSql = await parser.print(tree)
+  if (isContinuous) for (const restrict of relation.restrict) restrict()
+  return {
+    target,
+    targetColumns,
+    kind: relation.kind,
+    inputs: numbers,
+    sql: isContinuous ? await parser.print(tree) : batchSql,
+    batchSql,
+    files: [...new Set(planning.files)],
+    windows: planning.windows,
+    text: text.slice(statement.start, statement.end),
+    place: placeIn(text, statement.start),
+  }
+}

@@ -1,0 +1,165 @@
+// What is at hand while one text is planned. Its tables, columns and faults.
+import { PlanFault } from './plan-fault.ts'
+import { positionOf, type FunctionNames, type SqlParser } from './text/parser.ts'
+import type { PlannedWindow } from './query-plan.ts'
+import { columnNamed, type Column, type Relation, type Source } from './relation.ts'
+import type { Expression, QueryNode, Subquery, TableRef } from './text/tree.ts'
+
+/** Tables of WITH, by name in small letters, and those around them. */
+export interface Env {
+  readonly tables: ReadonlyMap<
+    string,
+    { readonly query: Subquery; readonly aliases: string[]; readonly env: Env }
+  >
+}
+
+/** Tables that expressions may name, and those of the SELECT around. */
+export interface Scope {
+  readonly bindings: readonly Binding[]
+  readonly outer?: Scope | undefined
+}
+
+export interface Binding {
+  readonly name: string
+  readonly relation: Relation
+}
+
+export interface Planning {
+  readonly text: string
+  readonly parser: SqlParser
+  readonly functions: FunctionNames
+  /** Whether it runs for ever, over rows that have no end. */
+  readonly isContinuous: boolean
+  readonly columnsOf: (stream: string) => readonly string[] | undefined
+  /** What earlier statements write to names of the query alone. */
+  readonly inQuery: ReadonlyMap<string, { readonly node: QueryNode; readonly names: readonly string[] }>
+  readonly sources: Source[]
+  readonly windows: PlannedWindow[]
+  readonly files: string[]
+  readonly query: (node: QueryNode, env: Env, outer?: Scope) => Promise<Relation>
+}
+
+export function faultAt(
+  planning: Planning,
+  part: Expression | TableRef | undefined,
+  reason: string,
+): PlanFault {
+  const { text } = planning
+  return new PlanFault(text, part === undefined ? 0 : positionOf(text, part), reason)
+}
+
+/** Refuses what has no end to wait for; a batch may. */
+export function refuseEndless(
+  planning: Planning,
+  part: Expression | TableRef | undefined,
+  reason: string,
+): void {
+  if (planning.isContinuous) throw faultAt(planning, part, reason)
+}
+
+/** Returns the column that a reference means, of those in scope; undefined where it means none. */
+export function columnOf(
+  planning: Planning,
+  reference: Expression,
+  scope: Scope | undefined,
+): Column | undefined {
+  if (scope === undefined) return undefined
+  const [first, second] = reference.column_names!
+  if (second !== undefined) {
+    const table = scope.bindings.find(({ name }) => name.toLowerCase() === first!.toLowerCase())
+    if (table !== undefined) return columnNamed(table.relation, second)
+  }
+  const lower = first!.toLowerCase()
+  for (const { relation } of scope.bindings) {
+    const found = relation.columns.find(({ name }) => name.toLowerCase() === lower)
+    if (found !== undefined) return found
+  }
+  const open = scope.bindings.filter(({ relation }) => relation.open !== undefined)
+  if (open.length > 1 && !isClock(first!)) {
+    const names = open.map(({ name }) => `${name}.${first}`)
+    throw faultAt(planning, reference, `Of which table is ${first}? Write ${names.join(' or ')}.`)
+  }
+  if (open.length === 1 && !isClock(first!)) return columnNamed(open[0]!.relation, first!)
+  return columnOf(planning, reference, scope.outer)
+}
+
+/** Names that DuckDB takes for functions where no column has them. */
+export function isClock(name: string): boolean {
+  return /^(current_(date|time|timestamp)|localtime(stamp)?)$/i.test(name)
+}
+
+/** Notes that a column is read. */
+export function markRead(column: Column | undefined): void {
+  if (column?.base === undefined) return
+  const { source, value } = column.base
+  markNames(value, source.columns)
+}
+
+function markNames(value: unknown, names: Set<string>): void {
+  if (Array.isArray(value)) for (const one of value) markNames(one, names)
+  else if (typeof value === 'object' && value !== null) {
+    const { column_names: columns } = value as Expression
+    if (columns !== undefined) names.add(columns[0]!)
+    for (const below of Object.values(value)) markNames(below, names)
+  }
+}
+
+/** Returns a constant duration in microseconds. */
+export async function durationOf(planning: Planning, expression: Expression, what: string): Promise<number> {
+  const { parser } = planning
+  const sql = await parser.printExpression(expression)
+  if (/\bto_(months|years|quarters|decades|centuries|millennia)\(/i.test(sql))
+    throw faultAt(
+      planning,
+      expression,
+      `${what} is of calendar months, which are not of one length: write days, hours, minutes or seconds.`,
+    )
+  const value = await parser.valueOf(`epoch_us(CAST(${sql} AS INTERVAL))`)
+  if (value === undefined)
+    throw faultAt(planning, expression, `${what} must be a constant interval, such as INTERVAL '1' MINUTE.`)
+  return Number(value)
+}
+
+/** The time of a relation's rows by one of its columns. */
+export interface Timed {
+  readonly delay: number
+  readonly needs: Relation['needs']
+}
+
+/** Makes a column the time of a relation. */
+export function timed(
+  planning: Planning,
+  relation: Relation,
+  column: Column | undefined,
+  part: Expression,
+): Timed {
+  const name = part.column_names?.at(-1) ?? 'this'
+  if (relation.kind === 'bounded') {
+    if (!planning.isContinuous) return { delay: 0, needs: [] }
+    throw faultAt(planning, part, `Windows are made of streams; this reads none.`)
+  }
+  if (column === undefined) throw faultAt(planning, part, `There is no column ${name} to take the time from.`)
+  if (relation.kind === 'rows') {
+    if (column.base === undefined || relation.sources.length !== 1) {
+      if (!planning.isContinuous) return { delay: 0, needs: [] }
+      throw faultAt(
+        planning,
+        part,
+        `${name} cannot be the time of rows: it must come from columns of one stream alone.`,
+      )
+    }
+    const { source, value } = column.base
+    markRead(column)
+    source.time = value
+    return { delay: 0, needs: [{ source, filters: relation.filters, span: 0 }] }
+  }
+  if (column.role?.role !== 'time') {
+    const hint =
+      relation.kind === 'windows'
+        ? 'window_time'
+        : 'the column by which its rows are ordered or joined in time'
+    refuseEndless(planning, part, `${name} is not the time of these rows: take ${hint}, and select it there.`)
+    return { delay: 0, needs: relation.needs }
+  }
+  return { delay: column.role.delay, needs: relation.needs }
+}

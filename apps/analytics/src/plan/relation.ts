@@ -1,0 +1,102 @@
+// What is known of a table within a query: how its rows come about, its columns, and which rows of streams they need. Pure.
+import type { PlannedWindow, StatementKind } from './query-plan.ts'
+import type { Expression, TableRef } from './text/tree.ts'
+
+/** A stream where it is read. */
+export interface Source {
+  readonly stream: string
+  /** The table in the tree; its name is put in once it is known by which time it is read. */
+  readonly table: TableRef
+  readonly known: readonly string[] | undefined
+  readonly columns: Set<string>
+  star: boolean
+  /** Over its columns. */
+  time: Expression | undefined
+  /** Conditions over its columns that each row that counts meets. */
+  readonly arrival: Expression[]
+}
+
+/** Which rows of a source results need. */
+export interface Need {
+  readonly source: Source
+  readonly window?: PlannedWindow
+  /** Over the columns of the source; of windows that are counted by key. */
+  readonly keys?: readonly Expression[]
+  /** Conditions over its columns that leave rows out before windows are made. */
+  readonly filters: readonly Expression[]
+  /** How long after its time, in microseconds, a row counts. */
+  readonly span: number
+}
+
+/** How a column tells of time: `delay` is how long after that time the watermark must be for all rows of it to be there. */
+export interface TimeRole {
+  readonly role: 'window_start' | 'window_end' | 'time'
+  readonly delay: number
+}
+
+export interface Column {
+  readonly name: string
+  readonly role?: TimeRole | undefined
+  /** The stream that it comes from, and its value over the columns of that. */
+  readonly base?: { readonly source: Source; readonly value: Expression } | undefined
+}
+
+export interface Relation {
+  readonly kind: StatementKind
+  /** Columns in order; `all` is set where there may be others, of unknown names. */
+  readonly columns: readonly Column[]
+  readonly open: Source | undefined
+  readonly sources: readonly Source[]
+  readonly needs: readonly Need[]
+  /** Conditions over the columns of its one source. */
+  readonly filters: readonly Expression[]
+  /** How long after window_time, or its time, the watermark must be. */
+  readonly delay: number
+  /** Whether a condition on its columns may as well be put on those of its sources. */
+  readonly passes: boolean
+  /** Restricts the tree to what a run completes. */
+  readonly restrict: readonly (() => void)[]
+}
+
+/** A table without rows of streams. */
+export function boundedRelation(columns: readonly Column[] = []): Relation {
+  return {
+    kind: 'bounded',
+    columns,
+    open: undefined,
+    sources: [],
+    needs: [],
+    filters: [],
+    delay: 0,
+    passes: true,
+    restrict: [],
+  }
+}
+
+/** Returns the relation of a stream. */
+export function streamRelation(source: Source): Relation {
+  return {
+    ...boundedRelation(source.known?.map((name) => columnOfSource(source, name)) ?? []),
+    kind: 'rows',
+    open: source.known === undefined ? source : undefined,
+    sources: [source],
+  }
+}
+
+/** Returns a column of a stream. */
+export function columnOfSource(source: Source, name: string): Column {
+  return {
+    name,
+    base: {
+      source,
+      value: { class: 'COLUMN_REF', type: 'COLUMN_REF', alias: '', query_location: 0, column_names: [name] },
+    },
+  }
+}
+
+/** Returns a column by its name, in whatever case. */
+export function columnNamed(relation: Relation, name: string): Column | undefined {
+  const lower = name.toLowerCase()
+  const found = relation.columns.find((column) => column.name.toLowerCase() === lower)
+  return found ?? (relation.open === undefined ? undefined : columnOfSource(relation.open, name))
+}

@@ -1,0 +1,287 @@
+// Queries: SELECT and what joins several of them. What is refused of those that run for ever is refused here.
+import { baseOf, hasAggregate, markAll, readExpressions, refuseGrouping, starred } from './expressions.ts'
+import { withOvers } from './overs.ts'
+import { columnOf, faultAt, refuseEndless, type Env, type Planning, type Scope } from './planning.ts'
+import type { Column, Relation } from './relation.ts'
+import { fromOf, withTables } from './tables.ts'
+import { conjunction, conjuncts, type Expression, type QueryNode } from './text/tree.ts'
+
+/** Returns what is known of the results of a query; its tables are replaced in place. Rejects with `PlanFault`. */
+export async function queryOf(
+  planning: Planning,
+  node: QueryNode,
+  around: Env,
+  outer?: Scope,
+): Promise<Relation> {
+  const env = withTables(node, around)
+  const relation =
+    node.type === 'SELECT_NODE'
+      ? await selectOf(planning, node, env, outer)
+      : await setOf(planning, node, env, outer)
+  await dropTables(planning, node, env)
+  return relation
+}
+
+/** Tables of WITH that read streams have been put where they are read. */
+async function dropTables(planning: Planning, node: QueryNode, env: Env): Promise<void> {
+  const kept = []
+  for (const table of node.cte_map.map) {
+    const [sources, windows, files] = [
+      planning.sources.length,
+      planning.windows.length,
+      planning.files.length,
+    ]
+    const own = env.tables.get(table.key.toLowerCase())!
+    const { kind } = await planning.query(structuredClone(table.value.query.node), own.env)
+    planning.sources.length = sources
+    planning.windows.length = windows
+    planning.files.length = files
+    if (kind === 'bounded') kept.push(table)
+  }
+  node.cte_map.map = kept
+}
+
+async function setOf(planning: Planning, node: QueryNode, env: Env, outer?: Scope): Promise<Relation> {
+  const left = await planning.query(node.left!, env, outer)
+  const right = await planning.query(
+    node.right!,
+    node.type === 'RECURSIVE_CTE_NODE' ? withName(node, env) : env,
+    outer,
+  )
+  const sources = [...left.sources, ...right.sources]
+  if (sources.length > 0 && planning.isContinuous) {
+    const part = firstPart(node)
+    const isUnionAll = node.setop_type?.startsWith('UNION') && node.setop_all === true
+    if (!isUnionAll)
+      throw faultAt(
+        planning,
+        part,
+        'Of streams, which never end, there is only UNION ALL: to count what differs, write count(DISTINCT x) in a window.',
+      )
+    if (left.kind !== right.kind)
+      throw faultAt(
+        planning,
+        part,
+        `One side gives ${gives[left.kind]}, the other one ${gives[right.kind]}: write two INSERTs into one stream.`,
+      )
+    refuseModifiers(planning, node, left, false)
+  }
+  return {
+    ...left,
+    kind: left.kind === 'bounded' ? right.kind : left.kind,
+    columns: left.columns.map(({ name, role }, at) => {
+      const other = right.columns[at]?.role
+      return {
+        name,
+        role:
+          role?.role === other?.role
+            ? role && { ...role, delay: Math.max(role.delay, other!.delay) }
+            : undefined,
+      }
+    }),
+    open: undefined,
+    sources,
+    needs: [...left.needs, ...right.needs],
+    filters: [],
+    delay: Math.max(left.delay, right.delay),
+    passes: false,
+    restrict: [...left.restrict, ...right.restrict],
+  }
+}
+
+const gives = {
+  rows: 'each row at once',
+  windows: 'windows once they are complete',
+  over: 'rows over those before them',
+  join: 'pairs of rows',
+  bounded: 'rows that are no stream',
+} as const
+
+/** Within a recursive table its own name is one of rows that end. */
+function withName(node: QueryNode, env: Env): Env {
+  const tables = new Map(env.tables)
+  const values = {
+    type: 'SELECT_NODE',
+    modifiers: [],
+    cte_map: { map: [] },
+    select_list: [],
+    from_table: { type: 'EMPTY', alias: '', query_location: 0 },
+  }
+  tables.set((node['cte_name'] as string).toLowerCase(), {
+    query: { node: values },
+    aliases: [],
+    env: { tables: new Map() },
+  })
+  return { tables }
+}
+
+const firstPart = (node: QueryNode): Expression | undefined =>
+  node.select_list?.[0] ?? (node.right && firstPart(node.right))
+
+async function selectOf(planning: Planning, node: QueryNode, env: Env, outer?: Scope): Promise<Relation> {
+  const where = conjuncts(node.where_clause)
+  const from = await fromOf(planning, node.from_table!, { env, outer, where })
+  const scope: Scope = { bindings: from.bindings, outer }
+  await readSelect(planning, node, env, scope)
+  const { emission } = from
+  const before: Relation =
+    emission === undefined || !planning.isContinuous
+      ? from.relation
+      : {
+          ...from.relation,
+          restrict: [() => (node.where_clause = conjunction([...conjuncts(node.where_clause), emission]))],
+        }
+  const over = await withOvers(planning, node, scope, before)
+  noteArrival(planning, before, where, scope)
+  if (isGrouped(planning, node)) return groupedOf(planning, node, over, scope)
+  const columns = outputOf(planning, node, scope).map((column) => ofKind(column, over))
+  refuseModifiers(planning, node, over, hasBounds(columns))
+  const filters =
+    over.kind === 'rows' && over.sources.length === 1 ? conditionsOf(planning, where, scope) : []
+  return {
+    ...over,
+    columns,
+    open: openOf(node, scope),
+    filters: [...over.filters, ...filters],
+    passes: over.passes && node.modifiers.length === 0,
+  }
+}
+
+async function readSelect(planning: Planning, node: QueryNode, env: Env, scope: Scope): Promise<void> {
+  const aliases = new Set<string>()
+  for (const item of node.select_list!) {
+    await readExpressions(planning, item, env, scope, aliases)
+    if (item.alias !== '') aliases.add(item.alias.toLowerCase())
+  }
+  const { where_clause: where, group_expressions: groups, having, qualify, modifiers } = node
+  await readExpressions(planning, [where, groups, having, qualify, modifiers], env, scope, aliases)
+}
+
+/** After OVER only its time tells of time. */
+function ofKind(column: Column, over: Relation): Column {
+  if (over.kind !== 'over') return column
+  const [time] = over.columns
+  const isTime = time !== undefined && column.role === undefined && sameColumn(column, time)
+  return { name: column.name, ...(isTime && { role: time.role }), base: column.base }
+}
+
+const sameColumn = ({ base, name }: Column, time: Column) =>
+  (base?.value.column_names?.[0] ?? name).toLowerCase() === time.name.toLowerCase() ||
+  name.toLowerCase() === time.name.toLowerCase()
+
+function isGrouped(planning: Planning, node: QueryNode): boolean {
+  const isForced = node.aggregate_handling === 'FORCE_AGGREGATES'
+  return (
+    isForced || node.group_expressions!.length > 0 || hasAggregate(planning, [node.select_list, node.having])
+  )
+}
+
+function groupedOf(planning: Planning, node: QueryNode, relation: Relation, scope: Scope): Relation {
+  const items = node.select_list!
+  const groups =
+    node.aggregate_handling === 'FORCE_AGGREGATES'
+      ? items.filter((item) => !hasAggregate(planning, item))
+      : node.group_expressions!
+  const roles = groups.map((group) => columnFor(planning, group, node, scope)?.role?.role)
+  const sets = (node['group_sets'] as number[][] | undefined) ?? []
+  const each = sets.length === 0 ? [roles] : sets.map((set) => set.map((at) => roles[at]))
+  const isWindowed = relation.kind === 'windows'
+  const isWhole =
+    isWindowed && each.every((set) => set.includes('window_start') && set.includes('window_end'))
+  const counted = items.find((item) => hasAggregate(planning, item))
+  if (relation.kind !== 'bounded' && !isWhole)
+    refuseGrouping(planning, groups[0] ?? counted ?? items[0], isWindowed)
+  const columns = outputOf(planning, node, scope).map(({ name, role }) => ({ name, role }))
+  refuseModifiers(planning, node, relation, hasBounds(columns))
+  return { ...relation, columns, open: undefined, filters: [], passes: false }
+}
+
+/** GROUP BY names a column, an expression of the SELECT by its name, or one by its number. */
+function columnFor(planning: Planning, group: Expression, node: QueryNode, scope: Scope): Column | undefined {
+  const items = node.select_list!
+  const number = (group['value'] as { value?: unknown } | undefined)?.value
+  if (group.class === 'CONSTANT' && typeof number === 'number') {
+    const item = items[number - 1]
+    return item?.class === 'COLUMN_REF' ? columnOf(planning, item, scope) : undefined
+  }
+  if (group.class !== 'COLUMN_REF') return undefined
+  const found = columnOf(planning, group, scope)
+  if (found?.role !== undefined || group.column_names!.length > 1) return found
+  const item = items.find(({ alias }) => alias.toLowerCase() === group.column_names![0]!.toLowerCase())
+  return item?.class === 'COLUMN_REF' ? columnOf(planning, item, scope) : found
+}
+
+function outputOf(planning: Planning, node: QueryNode, scope: Scope): readonly Column[] {
+  return node.select_list!.flatMap((item): readonly Column[] => {
+    if (item.class === 'STAR') {
+      const excluded = new Set((item['exclude_list'] as unknown[]).map((name) => String(name).toLowerCase()))
+      for (const { relation } of starred(item, scope)) markAll(relation)
+      return starred(item, scope).flatMap(({ relation }) =>
+        relation.columns.filter(({ name }) => !excluded.has(name.toLowerCase())),
+      )
+    }
+    if (item.class !== 'COLUMN_REF') return [{ name: item.alias, base: baseOf(planning, item, scope) }]
+    const column = columnOf(planning, item, scope)
+    return [{ ...column, name: item.alias || item.column_names!.at(-1)! }]
+  })
+}
+
+function openOf(node: QueryNode, scope: Scope): Relation['open'] {
+  const stars = node.select_list!.filter((item) => item.class === 'STAR')
+  return stars.flatMap((star) => starred(star, scope)).find(({ relation }) => relation.open !== undefined)
+    ?.relation.open
+}
+
+function hasBounds(columns: readonly Column[]): boolean {
+  const roles = columns.map(({ role }) => role?.role)
+  return roles.includes('window_start') && roles.includes('window_end')
+}
+
+/** DISTINCT, ORDER BY and LIMIT need all rows, so they are of windows, or not at all. */
+function refuseModifiers(planning: Planning, node: QueryNode, relation: Relation, hasWindow: boolean): void {
+  if (relation.kind === 'bounded') return
+  const targets = node.modifiers.flatMap(({ distinct_on_targets: each }) => each ?? [])
+  const isDistinctOn = targets.length > 0
+  const names = targets.map(({ column_names: columns }) => columns?.at(-1)?.toLowerCase())
+  const isByWindow = isDistinctOn ? names.includes('window_start') && names.includes('window_end') : hasWindow
+  const isOfWindows = relation.kind === 'windows' && isByWindow
+  const part = firstPart(node)
+  for (const { type } of node.modifiers) {
+    if (type === 'DISTINCT_MODIFIER' && !isOfWindows)
+      refuseEndless(
+        planning,
+        part,
+        'DISTINCT would remember all rows for ever: select from a window, with its window_start and window_end.',
+      )
+    if (type === 'ORDER_MODIFIER' && !(isOfWindows && isDistinctOn))
+      refuseEndless(
+        planning,
+        part,
+        'ORDER BY needs all rows, which never end: leave it out; for the first n of each window, take ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY n DESC) and QUALIFY or WHERE.',
+      )
+    if (type.startsWith('LIMIT'))
+      refuseEndless(
+        planning,
+        part,
+        'LIMIT and OFFSET need all rows, which never end: for the first n of each window, take ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY n DESC) and QUALIFY or WHERE.',
+      )
+  }
+}
+
+function conditionsOf(planning: Planning, where: readonly Expression[], scope: Scope): readonly Expression[] {
+  return where.flatMap((condition) => baseOf(planning, condition, scope)?.value ?? [])
+}
+
+/** Conditions that a batch may put on what it reads. */
+function noteArrival(
+  planning: Planning,
+  relation: Relation,
+  where: readonly Expression[],
+  scope: Scope,
+): void {
+  if (!relation.passes || planning.isContinuous) return
+  for (const condition of where) {
+    const base = baseOf(planning, condition, { bindings: scope.bindings })
+    base?.source.arrival.push(base.value)
+  }
+}

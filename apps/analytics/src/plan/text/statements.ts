@@ -1,0 +1,74 @@
+// The statements of a text: where each stands, where it writes, and its SELECT. Pure.
+import { statementsOf, tokensOf, type Token } from './lexer.ts'
+import { PlanFault } from '../plan-fault.ts'
+
+export interface Statement {
+  readonly target: string | undefined
+  readonly targetColumns: readonly string[]
+  /** Where it stands, and where its SELECT begins. */
+  readonly start: number
+  readonly selectStart: number
+  readonly end: number
+}
+
+/** Returns the statements of a text. Throws `PlanFault` where it has none, or one that is neither an INSERT nor a SELECT. */
+export function splitStatements(text: string): readonly Statement[] {
+  const statements = statementsOf(tokensOf(text)).map((tokens) => statementOf(text, tokens))
+  if (statements.length === 0) throw new PlanFault(text, 0, 'There is no statement.')
+  return statements
+}
+
+function statementOf(text: string, tokens: readonly Token[]): Statement {
+  const [first] = tokens
+  const start = first!.start
+  const end = tokens.at(-1)!.end
+  if (first!.text !== 'INSERT') {
+    if (!/^(SELECT|WITH|FROM|VALUES|TABLE|\()$/.test(first!.text))
+      throw new PlanFault(
+        text,
+        start,
+        `${text.slice(start, first!.end)} is no query: write SELECT, or INSERT INTO target SELECT.`,
+      )
+    return { target: undefined, targetColumns: [], start, selectStart: start, end }
+  }
+  const into = tokens[1]
+  const target = tokens[2]
+  if (into?.text !== 'INTO' || target === undefined || !isName(target))
+    throw new PlanFault(
+      text,
+      (into ?? first!).start,
+      'Where results go is written INSERT INTO target SELECT.',
+    )
+  const { names, next } = columnsAt(text, tokens, 3)
+  const select = tokens[next]
+  if (select === undefined || !/^(SELECT|WITH|FROM|VALUES|\()$/.test(select.text)) {
+    const hint =
+      select?.text === '.' || select?.text === '-'
+        ? `a name with marks is written in double quotes`
+        : 'a SELECT follows the target'
+    throw new PlanFault(
+      text,
+      select?.start ?? end,
+      `Not understood: ${hint}, INSERT INTO "my-target" SELECT.`,
+    )
+  }
+  return { target: nameAt(text, target), targetColumns: names, start, selectStart: select.start, end }
+}
+
+const isName = ({ kind }: Token) => kind === 'word' || kind === 'name'
+
+/** Returns a name as it was written. */
+export function nameAt(text: string, token: Token): string {
+  return token.kind === 'name' ? token.text : text.slice(token.start, token.end)
+}
+
+/** Reads `(a, b)`; none where a SELECT stands in parentheses. */
+function columnsAt(text: string, tokens: readonly Token[], at: number) {
+  const names: string[] = []
+  if (tokens[at]?.text !== '(' || /^(SELECT|WITH|FROM|VALUES)$/.test(tokens[at + 1]?.text ?? ''))
+    return { names, next: at }
+  let next = at + 1
+  for (; next < tokens.length && tokens[next]!.text !== ')'; next++)
+    if (isName(tokens[next]!)) names.push(nameAt(text, tokens[next]!))
+  return { names, next: next + 1 }
+}

@@ -1,0 +1,128 @@
+// The tree of a SELECT as DuckDB writes and reads it: names for the parts that are looked at or changed. All else passes through
+// untouched. Pure.
+
+/** A number that JavaScript would change when it is read and written again, as its digits. */
+export interface ExactNumber {
+  readonly $number: string
+}
+
+export interface Expression {
+  class: string
+  type: string
+  alias: string
+  query_location: number | ExactNumber
+  column_names?: string[]
+  function_name?: string
+  children?: Expression[]
+  subquery?: Subquery
+  [part: string]: unknown
+}
+
+export interface TableRef {
+  type: string
+  alias: string
+  query_location: number | ExactNumber
+  table_name?: string
+  schema_name?: string
+  function?: Expression
+  subquery?: Subquery
+  left?: TableRef
+  right?: TableRef
+  condition?: Expression | null
+  join_type?: string
+  ref_type?: string
+  using_columns?: string[]
+  column_name_alias?: string[]
+  [part: string]: unknown
+}
+
+export interface Subquery {
+  node: QueryNode
+  [part: string]: unknown
+}
+
+export interface Modifier {
+  type: string
+  distinct_on_targets?: Expression[]
+  [part: string]: unknown
+}
+
+export interface QueryNode {
+  type: string
+  modifiers: Modifier[]
+  cte_map: { map: { key: string; value: { aliases: string[]; query: Subquery; [part: string]: unknown } }[] }
+  select_list?: Expression[]
+  from_table?: TableRef
+  where_clause?: Expression | null
+  group_expressions?: Expression[]
+  aggregate_handling?: string
+  having?: Expression | null
+  qualify?: Expression | null
+  setop_type?: string
+  setop_all?: boolean
+  left?: QueryNode
+  right?: QueryNode
+  [part: string]: unknown
+}
+
+export interface Tree {
+  error: false
+  statements: Subquery[]
+}
+
+/** Calls `visit` with each expression below a part of a tree, in order; one for which it returns true is not entered. */
+export function eachExpression(part: unknown, visit: (expression: Expression) => boolean | void): void {
+  if (Array.isArray(part)) for (const one of part) eachExpression(one, visit)
+  else if (typeof part === 'object' && part !== null) {
+    if (typeof (part as Expression).class === 'string' && visit(part as Expression) === true) return
+    for (const below of Object.values(part)) eachExpression(below, visit)
+  }
+}
+
+/** Makes one table of a tree another. Whoever knows it, knows the other. */
+export function become(table: TableRef, other: TableRef): void {
+  for (const name of Object.keys(table)) delete (table as Record<string, unknown>)[name]
+  Object.assign(table, other)
+}
+
+/** Puts a table itself in the place of one that FROM names. */
+export function putTable(part: unknown, name: string, table: TableRef): void {
+  if (typeof part !== 'object' || part === null) return
+  for (const below of Object.values(part)) putTable(below, name, table)
+  const node = part as QueryNode
+  if (node.from_table?.table_name === name) node.from_table = table
+}
+
+/** Returns a copy of an expression with some of its parts replaced. */
+export function replaced(
+  expression: Expression,
+  by: (part: Expression) => Expression | undefined,
+): Expression {
+  const copy = (part: unknown): unknown => {
+    if (Array.isArray(part)) return part.map(copy)
+    if (typeof part !== 'object' || part === null) return part
+    const other = typeof (part as Expression).class === 'string' ? by(part as Expression) : undefined
+    if (other !== undefined) return { ...other, alias: (part as Expression).alias }
+    return Object.fromEntries(Object.entries(part).map(([name, below]) => [name, copy(below)]))
+  }
+  return copy(expression) as Expression
+}
+
+/** Returns the parts of a conjunction. */
+export function conjuncts(expression: Expression | null | undefined): readonly Expression[] {
+  if (expression == null) return []
+  if (expression.type === 'CONJUNCTION_AND') return expression.children!.flatMap((child) => conjuncts(child))
+  return [expression]
+}
+
+/** Returns all of them together; undefined of none. */
+export function conjunction(children: readonly Expression[]): Expression | null {
+  if (children.length < 2) return children[0] ?? null
+  return {
+    class: 'CONJUNCTION',
+    type: 'CONJUNCTION_AND',
+    alias: '',
+    query_location: 0,
+    children: [...children],
+  }
+}
