@@ -127,7 +127,10 @@ export function baseOf(planning: Planning, expression: Expression, scope: Scope)
   let base: Column['base']
   let isOne = true
   const value = replaced(expression, (part) => {
-    if (part.class === 'SUBQUERY' || part.class === 'WINDOW' || part.class === 'STAR') isOne = false
+    if (part.class === 'SUBQUERY' || part.class === 'WINDOW' || part.class === 'STAR') {
+      isOne = false
+      return part
+    }
     if (part.class === 'FUNCTION' && planning.functions.aggregates.has(part.function_name!)) isOne = false
     if (part.class !== 'COLUMN_REF') return undefined
     const column = columnOf(planning, part, scope)

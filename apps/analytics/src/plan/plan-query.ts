@@ -1,12 +1,14 @@
 // SQL text to plan: statement by statement. The one way into this folder.
-import { blankOutside } from './text/lexer.ts'
+import { rewriteKinesis } from './kinesis/rewrite.ts'
+import { withoutKinesisForms } from './kinesis/forms.ts'
+import { blankOutside, tokensOf } from './text/lexer.ts'
 import { Inputs } from './inputs.ts'
 import type { SqlParser } from './text/parser.ts'
 import { PlanFault, placeIn } from './plan-fault.ts'
 import type { Planning } from './planning.ts'
 import type { PlannedStatement, QueryPlan } from './query-plan.ts'
 import { queryOf } from './select.ts'
-import { splitStatements, type Statement } from './text/statements.ts'
+import { nameAt, splitStatements, type Statement } from './text/statements.ts'
 import type { QueryNode, Tree } from './text/tree.ts'
 
 export interface PlanOptions {
@@ -29,15 +31,19 @@ export async function planQuery(text: string, options: PlanOptions): Promise<Que
   const inputs = new Inputs(parser, functions.unsteady)
   const inQuery = new Map<string, { node: QueryNode; names: readonly string[] }>()
   const statements: PlannedStatement[] = []
-  for (const statement of splitStatements(text)) {
+  const { statements: found, created, isKinesis } = splitStatements(text)
+  const kept = new Set([...(options.inQuery ?? []), ...innerNames(text, found, created)])
+  for (const statement of found) {
     if (isContinuous && statement.target === undefined)
       throw new PlanFault(
         text,
         statement.start,
         'A query that runs for ever writes somewhere: write INSERT INTO target SELECT.',
       )
-    const tree = await parser.parse(blankOutside(text, statement.selectStart, statement.end), text)
+    const sql = blankOutside(text, statement.selectStart, statement.end)
+    const tree = await parser.parse(isKinesis ? withoutKinesisForms(sql, text) : sql, text)
     const { node } = tree.statements[0]!
+    if (isKinesis) rewriteKinesis(node, text)
     const own = structuredClone(node)
     const planning: Planning = {
       text,
@@ -51,12 +57,24 @@ export async function planQuery(text: string, options: PlanOptions): Promise<Que
       files: [],
       query: (below, env, outer) => queryOf(planning, below, env, outer),
     }
-    const planned = await plannedStatement(planning, statement, tree, inputs, options)
+    const planned = await plannedStatement(planning, statement, tree, inputs, kept)
     if (planned !== undefined) statements.push(planned)
     else inQuery.set(statement.target!, { node: own, names: statement.targetColumns })
   }
   if (statements.length === 0) throw new PlanFault(text, 0, 'No statement writes to a stream.')
   return { statements, inputs: await inputs.planned() }
+}
+
+/** Streams that a text makes are of the query alone where another of its statements reads them; results go out through the others. */
+function innerNames(
+  text: string,
+  statements: readonly Statement[],
+  created: readonly string[],
+): readonly string[] {
+  const read = statements.flatMap(({ selectStart, end }) =>
+    tokensOf(text.slice(selectStart, end)).map((token) => nameAt(text.slice(selectStart, end), token)),
+  )
+  return created.filter((name) => read.includes(name))
 }
 
 /** Returns the plan of a statement; undefined where it is part of those that read what it writes. */
@@ -65,7 +83,7 @@ async function plannedStatement(
   statement: Statement,
   tree: Tree,
   inputs: Inputs,
-  { inQuery = [] }: PlanOptions,
+  inQuery: ReadonlySet<string>,
 ): Promise<PlannedStatement | undefined> {
   const { text, parser, isContinuous } = planning
   const { target, targetColumns } = statement
@@ -76,7 +94,7 @@ async function plannedStatement(
       statement.selectStart,
       'This reads no stream, so it would never give another row: name a stream in FROM.',
     )
-  if (target !== undefined && inQuery.includes(target)) return undefined
+  if (target !== undefined && inQuery.has(target)) return undefined
   const numbers = await inputs.add(planning.sources, relation.needs)
   const batchSql = await parser.print(tree)
   if (isContinuous) for (const restrict of relation.restrict) restrict()

@@ -8,10 +8,19 @@ import {
 } from '../windows/window-arguments.ts'
 import { windowSql } from '../windows/window-sql.ts'
 import { windowColumns } from '../windows/window.ts'
+import { baseOf } from './expressions.ts'
 import { columnOf, durationOf, faultAt, markRead, timed, type Planning } from './planning.ts'
 import type { PlannedWindow } from './query-plan.ts'
 import type { Column, Need, Relation } from './relation.ts'
-import { become, putTable, replaced, type Expression, type Subquery, type TableRef } from './text/tree.ts'
+import {
+  become,
+  eachExpression,
+  putTable,
+  replaced,
+  type Expression,
+  type Subquery,
+  type TableRef,
+} from './text/tree.ts'
 
 /** A table of a tree, and what is known of it. */
 export interface TablePart {
@@ -59,10 +68,11 @@ export async function windowTable(
   const scope = { bindings: [{ name: table.alias, relation }] }
   const time = timed(planning, relation, columnOf(planning, call.time, scope), call.time)
   const keys = call.keys.map((key) => {
-    if (key.class !== 'COLUMN_REF') throw faultAt(planning, key, `PARTITION BY takes names of columns.`)
-    const column = columnOf(planning, key, scope)
-    markRead(column)
-    return column
+    eachExpression(
+      key,
+      (part) => void (part.class === 'COLUMN_REF' && markRead(columnOf(planning, part, scope))),
+    )
+    return baseOf(planning, key, scope)
   })
   planning.windows.push(window)
   const sqlOf = async (restricted: { readonly delay: number } | undefined): Promise<Subquery> => {
@@ -114,11 +124,11 @@ function widened(
   relation: Relation,
   need: Need,
   window: PlannedWindow,
-  keys: readonly (Column | undefined)[],
+  keys: readonly Column['base'][],
   delay: number,
 ): Need {
   if (relation.kind !== 'rows') return { ...need, span: need.span + window.size + delay }
-  const values = keys.flatMap((column) => (column?.base === undefined ? [] : [column.base.value]))
+  const values = keys.flatMap((base) => (base === undefined ? [] : [base.value]))
   return { ...need, window, keys: values, span: delay }
 }
 

@@ -1,5 +1,6 @@
 // The statements of a text: where each stands, where it writes, and its SELECT. Pure.
 import { statementsOf, tokensOf, type Token } from './lexer.ts'
+import { isKinesisText } from '../kinesis/forms.ts'
 import { PlanFault } from '../plan-fault.ts'
 
 export interface Statement {
@@ -11,11 +12,25 @@ export interface Statement {
   readonly end: number
 }
 
+/** What a text has: statements, and names of streams that it makes for itself alone, of Kinesis Data Analytics. */
+export interface Statements {
+  readonly statements: readonly Statement[]
+  readonly created: readonly string[]
+  readonly isKinesis: boolean
+}
+
 /** Returns the statements of a text. Throws `PlanFault` where it has none, or one that is neither an INSERT nor a SELECT. */
-export function splitStatements(text: string): readonly Statement[] {
-  const statements = statementsOf(tokensOf(text)).map((tokens) => statementOf(text, tokens))
+export function splitStatements(text: string): Statements {
+  const tokens = tokensOf(text)
+  const isKinesis = isKinesisText(tokens)
+  const created: string[] = []
+  const statements = statementsOf(tokens).flatMap((own) => {
+    const made = isKinesis ? createdBy(text, own) : undefined
+    if (made?.stream !== undefined) created.push(made.stream)
+    return made?.stream !== undefined ? [] : [statementOf(text, made?.rest ?? own)]
+  })
   if (statements.length === 0) throw new PlanFault(text, 0, 'There is no statement.')
-  return statements
+  return { statements, created, isKinesis }
 }
 
 function statementOf(text: string, tokens: readonly Token[]): Statement {
@@ -71,4 +86,19 @@ function columnsAt(text: string, tokens: readonly Token[], at: number) {
   for (; next < tokens.length && tokens[next]!.text !== ')'; next++)
     if (isName(tokens[next]!)) names.push(nameAt(text, tokens[next]!))
   return { names, next: next + 1 }
+}
+
+/** Reads `CREATE OR REPLACE STREAM s (…)`, and the head of `CREATE OR REPLACE PUMP p AS INSERT …`. */
+function createdBy(text: string, tokens: readonly Token[]): { stream?: string; rest?: readonly Token[] } {
+  if (tokens[0]!.text !== 'CREATE') return {}
+  const at = tokens[1]?.text === 'OR' ? 3 : 1
+  const [kind, name, as] = tokens.slice(at)
+  if (kind?.text === 'STREAM' && name !== undefined) return { stream: nameAt(text, name) }
+  if (kind?.text === 'PUMP' && as?.text === 'AS' && tokens[at + 3] !== undefined)
+    return { rest: tokens.slice(at + 3) }
+  throw new PlanFault(
+    text,
+    (kind ?? tokens[0]!).start,
+    'Of these there are CREATE OR REPLACE STREAM s (…), and CREATE OR REPLACE PUMP p AS INSERT INTO s SELECT STREAM ….',
+  )
 }
