@@ -21,14 +21,14 @@ const SECOND = 1_000_000
 
 /** Times about 1970, many of them on bounds of windows or next to them. */
 const times = fc
-  .tuple(fc.integer({ min: -40, max: 40 }), fc.constantFrom(0, 0, 1, -1, 500_000))
+  .tuple(fc.integer({ min: -20, max: 20 }), fc.constantFrom(0, 0, 1, -1, 500_000))
   .map(([seconds, beside]) => seconds * SECOND + beside)
 const rows = fc.array(
   fc.record({ at: times, k: fc.constantFrom('a', 'b'), v: fc.integer({ min: -3, max: 3 }) }),
-  { maxLength: 25 },
+  { maxLength: 25, size: 'max' },
 )
 const watermarks = fc
-  .uniqueArray(times, { maxLength: 6 })
+  .uniqueArray(times, { minLength: 1, maxLength: 6, size: 'max' })
   .map((each) => [...each.sort((a, b) => a - b), 1_000 * SECOND])
 const ahead = fc.constantFrom(0, 3 * SECOND, 100 * SECOND)
 
