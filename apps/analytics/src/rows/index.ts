@@ -1,0 +1,11 @@
+// Records as rows, as the rest of the app uses them.
+export { foundColumns } from './found-columns.ts'
+export { isRecordColumn, recordColumns, type RecordColumnName } from './record-columns.ts'
+export {
+  RowTable,
+  type LoadedRows,
+  type RefusedRow,
+  type RowColumn,
+  type RowTableShape,
+} from './row-table.ts'
+export { quotedName, quotedText } from './sql-text.ts'

@@ -1,0 +1,78 @@
+// What every record has beside the fields of its payload, as columns: one table. Pure. A field of the payload with one of these names is
+// not seen.
+import type { StreamRecord } from 'millrace'
+
+/** A column that a record has by itself. */
+interface RecordColumn {
+  /** One sentence for the documentation. */
+  readonly doc: string
+  /** Type of DuckDB. */
+  readonly type: string
+  /** What the spool has of it: a text without control characters; undefined where the spool has it in any case. */
+  readonly spool: ((record: StreamRecord) => string) | undefined
+  /** SQL over the spool's text, in the column of this name. */
+  readonly sql: string
+}
+
+/** Columns that the spool has of every row: where it came from, and when. */
+export const spoolColumns = {
+  millrace_shard: 'INTEGER',
+  millrace_sequence: 'BIGINT',
+  millrace_arrival: 'BIGINT',
+} as const
+
+export const recordColumns = {
+  arrival_time: {
+    doc: 'When the broker took the record, in UTC, to the millisecond.',
+    type: 'TIMESTAMP',
+    spool: undefined,
+    sql: 'epoch_ms(millrace_arrival)',
+  },
+  partition_key: {
+    doc: 'The partition key.',
+    type: 'VARCHAR',
+    spool: ({ partitionKey }) => JSON.stringify(partitionKey),
+    sql: `json_extract_string(partition_key, '$')`,
+  },
+  sequence_number: {
+    doc: 'The sequence number, which rises within a shard.',
+    type: 'BIGINT',
+    spool: undefined,
+    sql: 'millrace_sequence',
+  },
+  shard_id: {
+    doc: 'The shard, as `shard-3`.',
+    type: 'VARCHAR',
+    spool: ({ shardId }) => shardId,
+    sql: 'shard_id',
+  },
+  headers: {
+    doc: 'The headers, as a JSON object of texts; bytes that are no text stand in base64.',
+    type: 'JSON',
+    spool: ({ headers }) => headersJson(headers),
+    sql: 'headers::JSON',
+  },
+  data: {
+    doc: 'The payload as it was stored.',
+    type: 'BLOB',
+    spool: ({ bytes }) => `:${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64')}`,
+    sql: 'from_base64(data[2:])',
+  },
+} as const satisfies Record<string, RecordColumn>
+
+export type RecordColumnName = keyof typeof recordColumns
+
+/** Whether each record has a column of this name. */
+export function isRecordColumn(name: string): name is RecordColumnName {
+  return Object.hasOwn(recordColumns, name)
+}
+
+function headersJson(headers: StreamRecord['headers']): string {
+  const texts: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    const bytes = Buffer.from(value.buffer, value.byteOffset, value.length)
+    const text = bytes.toString('utf8')
+    texts[name] = Buffer.from(text, 'utf8').equals(bytes) ? text : bytes.toString('base64')
+  }
+  return JSON.stringify(texts)
+}
