@@ -24,6 +24,7 @@ import { deliveryVerb } from './verbs/apps/delivery.ts'
 import { functionVerb } from './verbs/apps/function.ts'
 import { kinesisVerb } from './verbs/apps/kinesis.ts'
 import { queryVerb } from './verbs/apps/query.ts'
+import { sqlVerb } from './verbs/apps/sql.ts'
 import { groupVerb } from './verbs/group.ts'
 import { produceVerb } from './verbs/produce.ts'
 import { putVerb } from './verbs/put.ts'
@@ -58,6 +59,7 @@ export function createProgram(terminal: Terminal, version: string): Command {
     deliveryVerb,
     functionVerb,
     queryVerb,
+    sqlVerb,
     importVerb,
     exportVerb,
     tokenVerb,

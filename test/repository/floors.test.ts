@@ -140,7 +140,7 @@ const doors: readonly {
   {
     names: ['@duckdb/node-api'],
     through: (file) =>
-      inside(file, 'apps/analytics/src/engine/engine.ts', 'apps/delivery/src/formats/parquet/duckdb.ts'),
+      inside(file, 'apps/analytics/src/engine/', 'apps/delivery/src/formats/parquet/duckdb.ts'),
   },
   {
     names: ['commander', 'cli-progress', 'cli-table3', 'csv-parse'],

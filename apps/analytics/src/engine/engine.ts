@@ -1,7 +1,8 @@
 // The one door to DuckDB: one database in memory for a process, which spills to a directory, and sessions over it. A session runs one
 // statement at a time.
-import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
+import { DuckDBInstance, type DuckDBConnection, type DuckDBResult } from '@duckdb/node-api'
 import { engineFault } from './engine-fault.ts'
+import { jsonValue, withJsonColumns } from './json-values.ts'
 
 export interface EngineOptions {
   /** Bytes that all sessions together may hold in memory. */
@@ -12,7 +13,7 @@ export interface EngineOptions {
   readonly spoolDir: string
 }
 
-/** A row of a result: plain JSON values by column. What JSON has no form for is text: timestamps, decimals, integers beyond 2^53. */
+/** A row of a result: JSON values by column. What JSON has no form for is text: times in ISO 8601, decimals, integers beyond 2^53. */
 export type EngineRow = Readonly<Record<string, unknown>>
 
 /** A database. */
@@ -57,6 +58,21 @@ export class Engine implements AsyncDisposable {
   }
 }
 
+/** A result that is not read yet. */
+export interface EngineStream {
+  readonly columns: readonly string[]
+  /** The rows, some at a time. To be called once. */
+  rows(): AsyncGenerator<readonly EngineRow[], void, undefined>
+}
+
+async function* rowsOf(result: DuckDBResult): AsyncGenerator<readonly EngineRow[], void, undefined> {
+  try {
+    for await (const rows of result.yieldConvertedRowObjects(jsonValue)) yield withJsonColumns(result, rows)
+  } catch (error) {
+    throw engineFault(error)
+  }
+}
+
 /** A connection to the database. Its methods reject with `EngineFault`. */
 export class EngineSession implements Disposable {
   readonly #connection: DuckDBConnection
@@ -80,7 +96,18 @@ export class EngineSession implements Disposable {
   /** Returns the rows of a statement. */
   async rows(sql: string): Promise<readonly EngineRow[]> {
     try {
-      return (await this.#connection.runAndReadAll(sql)).getRowObjectsJson()
+      const read = await this.#connection.runAndReadAll(sql)
+      return withJsonColumns(read, read.convertRowObjects(jsonValue))
+    } catch (error) {
+      throw engineFault(error)
+    }
+  }
+
+  /** Runs a statement whose rows are taken as they are made: the session does nothing else meanwhile. */
+  async stream(sql: string): Promise<EngineStream> {
+    try {
+      const result = await this.#connection.stream(sql)
+      return { columns: result.deduplicatedColumnNames(), rows: () => rowsOf(result) }
     } catch (error) {
       throw engineFault(error)
     }

@@ -41,7 +41,7 @@ export const recordColumns = {
     sql: 'millrace_sequence',
   },
   shard_id: {
-    doc: 'The shard, as `shard-3`.',
+    doc: 'The shard, as `shardId-000000000003`.',
     type: 'VARCHAR',
     spool: ({ shardId }) => shardId,
     sql: 'shard_id',

@@ -12,16 +12,19 @@ it('gives rows as JSON values, and loses nothing of large numbers', async () => 
   using session = await engine.session()
   expect(
     await session.rows(
-      `SELECT 1 AS small, 9007199254740993 AS large, 0.1::DECIMAL(4, 2) AS exact, TIMESTAMP '2026-01-02 03:04:05' AS at, NULL AS nothing, [1, 2] AS list`,
+      `SELECT 1 AS small, 9007199254740993 AS large, 0.1::DECIMAL(4, 2) AS exact, TIMESTAMP '2026-01-02 03:04:05' AS at, NULL AS nothing, [1, 2] AS list, 3::BIGINT AS count, '\\xFF'::BLOB AS bytes, '{"a": [1]}'::JSON AS inner`,
     ),
   ).toEqual([
     {
       small: 1,
       large: '9007199254740993',
       exact: '0.10',
-      at: '2026-01-02 03:04:05',
+      at: '2026-01-02T03:04:05Z',
       nothing: null,
       list: [1, 2],
+      count: 3,
+      bytes: '/w==',
+      inner: { a: [1] },
     },
   ])
 })

@@ -71,13 +71,13 @@ it('a row has the columns of its record, and the fields of its payload by their 
   expect(all).toEqual([
     {
       page: '/a',
-      ms: '12',
-      inner: '{"x":[1]}',
-      arrival_time: '2023-11-14 22:13:20.123',
+      ms: 12,
+      inner: { x: [1] },
+      arrival_time: '2023-11-14T22:13:20.123Z',
       partition_key: 'a"\u001fü\n',
-      sequence_number: '7',
+      sequence_number: 7,
       shard_id: 'shard-3',
-      headers: '{"text":"ü","bytes":"/w=="}',
+      headers: { text: 'ü', bytes: '/w==' },
       data: expect.anything() as string,
     },
   ])
@@ -99,7 +99,7 @@ it.each([
   const bad = recordOf(data)
   const { rows, refused, all } = await loaded(table, [recordOf('{"ms":1}'), bad, recordOf('{"ms":2}')])
   expect(rows).toBe(2)
-  expect(all.map(({ ms }) => ms)).toEqual(['1', '2'])
+  expect(all.map(({ ms }) => ms)).toEqual([1, 2])
   expect(refused).toEqual([
     {
       shard: 0,
@@ -119,7 +119,7 @@ it('a field of another type is refused with its column; one that is missing or n
     recordOf('{"at": "tomorrow"}'),
   ])
   expect(all).toEqual([
-    { 'we"ird k': '5', at: '2026-01-02 03:04:05' },
+    { 'we"ird k': 5, at: '2026-01-02T03:04:05Z' },
     { 'we"ird k': null, at: null },
     { 'we"ird k': null, at: null },
   ])
@@ -137,8 +137,8 @@ it('a record of 10 MiB is a row', async () => {
   const text = 'x'.repeat(10 * 2 ** 20 - 20)
   await loaded(table, [recordOf(JSON.stringify({ text })), recordOf('{"text":"y"}')])
   expect(await session.rows('SELECT length(text) AS length FROM clicks')).toEqual([
-    { length: String(text.length) },
-    { length: '1' },
+    { length: text.length },
+    { length: 1 },
   ])
 })
 
@@ -149,7 +149,7 @@ it('keep takes those rows of a load for which its condition is true; time is tha
   await table.load()
   await table.keep(`millrace_time > TIMESTAMP '2026-01-01 12:00:00'`)
   expect(await session.rows('SELECT millrace_time AS time FROM clicks_held')).toEqual([
-    { time: '2026-01-02 00:00:00.5' },
+    { time: '2026-01-02T00:00:00.5Z' },
   ])
 })
 

@@ -130,8 +130,7 @@ const cases = [
   ],
 ] as const
 
-const shown = (at: number) =>
-  new Date(Math.floor(at / 1000)).toISOString().slice(0, 19).replace('T', ' ') + fraction(at)
+const shown = (at: number) => `${new Date(Math.floor(at / 1000)).toISOString().slice(0, 19)}${fraction(at)}Z`
 
 function fraction(at: number): string {
   const micros = ((at % SECOND) + SECOND) % SECOND

@@ -24,7 +24,7 @@ export class SqlParser {
   /** Returns the tree of a SELECT. Rejects with `PlanFault`, which shows `text`, of which `sql` has the positions. */
   async parse(sql: string, text: string = sql): Promise<Tree> {
     const taken = withoutFlinkForms(sql)
-    const [row] = await this.#session.rows(`SELECT json_serialize_sql(${quoted(taken)}) AS tree`)
+    const [row] = await this.#session.rows(`SELECT json_serialize_sql(${quoted(taken)})::VARCHAR AS tree`)
     const json = row!['tree'] as string
     const tree = JSON.parse(json.replaceAll(inexact, '":{"$number":"$1"}')) as Tree | Refusal
     if (!tree.error) return tree

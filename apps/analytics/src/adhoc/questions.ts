@@ -1,0 +1,261 @@
+// Single questions: SQL over what streams hold now, and over files. Runs wherever there is a client. Streams that a question names are read
+// into tables of their own, the columns and the times of arrival alone that it needs; then DuckDB answers it.
+import { join } from 'node:path'
+import type { Client, Position } from 'millrace'
+import { parseShardId } from 'millrace/protocol'
+import { Engine, EngineFault, type EngineSession, type EngineStream } from '../engine/index.ts'
+import { PlanFault } from '../plan/plan-fault.ts'
+import { planQuery } from '../plan/plan-query.ts'
+import type { PlannedInput, PlannedStatement, QueryPlan } from '../plan/query-plan.ts'
+import { SqlParser } from '../plan/text/parser.ts'
+import { quotedText, RowTable, type RefusedRow, type RowColumn } from '../rows/index.ts'
+import { streamColumns, type GivenColumns } from './stream-columns.ts'
+
+/** Bytes of records that are loaded together. */
+const LOAD_BYTES = 8 * 1024 * 1024
+
+export interface QuestionsOptions {
+  readonly client: Client
+  /** Bytes of rows in memory; beyond it, they go to the directory. */
+  readonly memory: number
+  /** Left out: as many as there are cores. */
+  readonly threads?: number | undefined
+  /** An empty directory for spools. It stays with its owner. */
+  readonly directory: string
+  /** Milliseconds since 1970; the machine's clock by default. */
+  readonly now?: () => number
+}
+
+export interface AskOptions {
+  /** Types of fields by column, by stream. Of streams that are left out they are found in a sample. */
+  readonly columns?: Readonly<Record<string, GivenColumns>>
+  readonly signal?: AbortSignal
+  /** Records that were read so far, of those that there are; the second may be too large where times of arrival bound the question. */
+  readonly onRead?: (records: number, total: number) => void
+}
+
+/** What was asked, answered. */
+export interface Answer extends EngineStream {
+  /** Records that are no rows. */
+  readonly refused: number
+  /** The first of them, by stream. */
+  readonly firstRefused: { readonly stream: string; readonly row: RefusedRow } | undefined
+}
+
+/** Formats of files that an answer can be saved as. */
+export const savedFormats = ['parquet', 'csv', 'json'] as const
+
+/** Questions to one broker, one at a time. */
+export class Questions implements AsyncDisposable {
+  readonly #options: QuestionsOptions
+  readonly #engine: Engine
+  readonly #session: EngineSession
+  readonly #parser: SqlParser
+  #count = 0
+  /** Of the streams of the question. */
+  #columns: ReadonlyMap<string, readonly RowColumn[]> = new Map()
+
+  private constructor(options: QuestionsOptions, engine: Engine, session: EngineSession) {
+    this.#options = options
+    this.#engine = engine
+    this.#session = session
+    this.#parser = new SqlParser(session)
+  }
+
+  static async open(options: QuestionsOptions): Promise<Questions> {
+    const { memory, threads, directory } = options
+    const engine = await Engine.open({ memory, threads, spoolDir: join(directory, 'spilled') })
+    return new Questions(options, engine, await engine.session())
+  }
+
+  /**
+   * Answers a SELECT. Rejects with `PlanFault` for what cannot be asked, with `EngineFault` where DuckDB cannot answer, and as the
+   * client does. The rows are to be taken before the next question.
+   */
+  async ask(sql: string, options: AskOptions = {}): Promise<Answer> {
+    return this.#answered(options, async () => {
+      const { statement, ...read } = await this.#read(sql, options)
+      return { ...(await this.#session.stream(statement.batchSql)), ...read }
+    })
+  }
+
+  /** Saves the answer as a file, in the place of what it was; returns how many rows it has. Rejects as `ask`. */
+  async save(
+    sql: string,
+    file: { readonly path: string; readonly format: (typeof savedFormats)[number] },
+    options: AskOptions = {},
+  ): Promise<Pick<Answer, 'refused' | 'firstRefused'> & { readonly rows: number }> {
+    return this.#answered(options, async () => {
+      const { statement, ...read } = await this.#read(sql, options)
+      const [copied] = await this.#session.rows(
+        `COPY (${statement.batchSql}) TO ${quotedText(file.path)} (FORMAT ${file.format}${file.format === 'csv' ? ', HEADER' : ''})`,
+      )
+      return { rows: Number(copied?.['Count'] ?? 0), ...read }
+    })
+  }
+
+  close(): Promise<void> {
+    return this.#engine.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #answered<T>({ signal }: AskOptions, work: () => Promise<T>): Promise<T> {
+    signal?.throwIfAborted()
+    const stop = () => this.#session.interrupt()
+    signal?.addEventListener('abort', stop)
+    try {
+      return await work()
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw error instanceof EngineFault && error.code === 'bind' ? this.#withColumns(error) : error
+    } finally {
+      signal?.removeEventListener('abort', stop)
+    }
+  }
+
+  /** Reads the streams of a question into their tables. */
+  async #read(
+    sql: string,
+    options: AskOptions,
+  ): Promise<{ readonly statement: PlannedStatement } & Pick<Answer, 'refused' | 'firstRefused'>> {
+    const { plan, columns } = await this.#plan(sql, options)
+    const [statement, ...others] = plan.statements
+    if (statement === undefined || others.length > 0)
+      throw new PlanFault(sql, 0, 'One question at a time: write a single SELECT.')
+    if (statement.target !== undefined) {
+      throw new PlanFault(
+        sql,
+        0,
+        'A question writes to no stream: write the SELECT alone, or make a query by `millrace query create`.',
+      )
+    }
+    let refused = 0
+    let firstRefused: Answer['firstRefused']
+    let before = 0
+    for (const input of plan.inputs) {
+      const onRefused = (rows: readonly RefusedRow[]): void => {
+        refused += rows.length
+        const [row] = rows
+        if (row !== undefined) firstRefused ??= { stream: input.stream, row }
+      }
+      before += await this.#fill(input, columns.get(input.stream)!, {
+        ...options,
+        onRefused,
+        onRead: (records, total) => options.onRead?.(before + records, before + total),
+      })
+    }
+    return { statement, refused, firstRefused }
+  }
+
+  /** Plans twice: which streams there are says which columns there may be. */
+  async #plan(
+    sql: string,
+    options: AskOptions,
+  ): Promise<{ readonly plan: QueryPlan; readonly columns: ReadonlyMap<string, readonly RowColumn[]> }> {
+    const planning = { parser: this.#parser, isContinuous: false }
+    const first = await planQuery(sql, planning)
+    const columns = new Map<string, readonly RowColumn[]>()
+    this.#columns = columns
+    for (const input of first.inputs) {
+      if (columns.has(input.stream)) continue
+      const found = await streamColumns({
+        client: this.#options.client,
+        session: this.#session,
+        stream: input.stream,
+        from: beginOf(input),
+        given: options.columns?.[input.stream],
+        path: this.#path('sample'),
+        signal: options.signal,
+      })
+      columns.set(input.stream, found)
+    }
+    const columnsOf = (stream: string) => columns.get(stream)?.map(({ name }) => name)
+    return { plan: await planQuery(sql, { ...planning, columnsOf }), columns }
+  }
+
+  /** Reads a stream into its table, to the end that each shard has now. Returns how many records that were. */
+  async #fill(
+    input: PlannedInput,
+    known: readonly RowColumn[],
+    options: AskOptions & { readonly onRefused: (rows: readonly RefusedRow[]) => void },
+  ): Promise<number> {
+    const { client, now = Date.now } = this.#options
+    const { signal, onRead, onRefused } = options
+    const columns = input.columns === 'all' ? known : known.filter(({ name }) => input.columns.includes(name))
+    const { held, relation, time } = input
+    const table = await RowTable.create(this.#session, { held, relation, time, columns }, this.#path('rows'))
+    const total = await this.#recordsOf(input, signal)
+    const until = input.arrival.until
+    const reading = client.read(input.stream, {
+      from: beginOf(input),
+      onTrimmed: 'horizon',
+      // A time to come would be waited for.
+      ...(until !== undefined && until / 1000 < now() && { until: { atTimestamp: Math.ceil(until / 1000) } }),
+      ...(signal !== undefined && { signal }),
+    })
+    let records = 0
+    let loading: Promise<void> = Promise.resolve()
+    const load = async (): Promise<void> => {
+      const { refused } = await table.load()
+      await table.keep()
+      onRefused(refused)
+    }
+    for await (const batch of reading.batches()) {
+      const shard = parseShardId(batch[0]!.shardId)
+      for (const record of batch) table.add(record, shard)
+      records += batch.length
+      if (table.waitingBytes < LOAD_BYTES) continue
+      await loading
+      loading = load()
+      // Who waits for it is told; until then it is no failure of nobody.
+      loading.catch(() => {})
+      onRead?.(records, Math.max(records, total))
+    }
+    await loading
+    await load()
+    onRead?.(records, records)
+    return records
+  }
+
+  /** Records that a reading from there would give, at most. */
+  async #recordsOf(input: PlannedInput, signal: AbortSignal | undefined): Promise<number> {
+    const { client } = this.#options
+    let total = 0
+    for await (const { shardId } of client.listShards(input.stream)) {
+      const { sequenceNumber, tail } = await client.resolvePosition(input.stream, {
+        shard: shardId,
+        from: beginOf(input),
+        ...(signal !== undefined && { signal }),
+      })
+      total += tail - sequenceNumber
+    }
+    return total
+  }
+
+  /** Says which columns there are: that is what a name that is not known should be compared with. */
+  #withColumns({ code, message, cause }: EngineFault): EngineFault {
+    const lists = [...this.#columns].map(
+      ([stream, columns]) => `${stream} has the columns ${columns.map(({ name }) => name).join(', ')}.`,
+    )
+    const [sentence = ''] = message.split('\n')
+    return new EngineFault(code, [sentence, ...lists].join('\n'), { cause })
+  }
+
+  #path(of: string): string {
+    return join(this.#options.directory, `${of}-${this.#count++}`)
+  }
+}
+
+function beginOf({ arrival }: PlannedInput): Position {
+  return arrival.from === undefined
+    ? 'TRIM_HORIZON'
+    : { atTimestamp: Math.max(0, Math.floor(arrival.from / 1000)) }
+}
+
+/** Whether an error says what is wrong with the question. */
+export function isQuestionFault(error: unknown): error is PlanFault | EngineFault {
+  return error instanceof PlanFault || error instanceof EngineFault
+}
