@@ -142,6 +142,9 @@ export class Deliveries {
       case 'overloaded':
       case 'storageFull':
       case 'closed':
+      case 'timedOut':
+      case 'connectionLost':
+      case 'outcomeUnknown':
         return new FirehoseError('ServiceUnavailableException', error.message, options)
       default:
         return new FirehoseError('InternalFailure', error.message, options)

@@ -1,5 +1,6 @@
 // PutRecord and PutRecordBatch: into the stream behind a delivery, by the Kinesis API's own puts. Runs in the endpoint.
 import { randomBytes } from 'node:crypto'
+import { MillraceError } from 'millrace'
 import type { Call } from '../call.ts'
 import { KinesisError } from '../model/errors.ts'
 import type { OutputOf } from '../model/operations.ts'
@@ -93,9 +94,21 @@ function translated(
       return new FirehoseError('ServiceUnavailableException', SLOW_DOWN.ErrorMessage, { cause: error })
     case 'InvalidArgumentException':
       return invalid(error.message)
+    case 'InternalFailureException':
+      return isUnanswered(error.cause)
+        ? new FirehoseError('ServiceUnavailableException', SLOW_DOWN.ErrorMessage, { cause: error })
+        : error
     default:
       return error
   }
+}
+
+/** Whether nobody knows what was stored: clients put the records again. The API has one word for this and for nothing stored. */
+function isUnanswered(cause: unknown): boolean {
+  return (
+    MillraceError.is(cause) &&
+    (cause.code === 'outcomeUnknown' || cause.code === 'timedOut' || cause.code === 'connectionLost')
+  )
 }
 
 const SLOW_DOWN = { ErrorCode: 'ServiceUnavailableException', ErrorMessage: 'Slow down.' } as const
