@@ -1,7 +1,7 @@
 // The migration to and from Kinesis as its verbs use it: a module of the app kinesis, found as an installed package and loaded when a
 // verb is chosen. The types are the app's promise to the command line; a test holds the app to them.
 import type { Client } from '../../../client/index.ts'
-import { appModuleUrl } from '../../apps/app-module.ts'
+import { importAppModule } from '../../apps/app-module.ts'
 import { Failure } from '../../failure.ts'
 
 /** What both directions are told. */
@@ -54,7 +54,7 @@ export interface MigrationModule {
 
 /** Loads the module. Throws Failure with what to do where the app is not installed. */
 export async function loadMigration(resolve?: (name: string) => string): Promise<MigrationModule> {
-  return (await import(appModuleUrl('kinesis', 'migration', resolve))) as MigrationModule
+  return importAppModule<MigrationModule>('kinesis', 'migration', resolve)
 }
 
 /** A failure of the other side as a sentence; failures of the broker and of the machine stay as they are. */

@@ -1,7 +1,7 @@
 // What the verb uses of the app agent beside serving: modules found as an installed package, and loaded when the verb is chosen. The types
 // are the app's promise to the command line; a test holds the app to them.
 import type { AppConnection } from '../../../../client/app-process/app-task.ts'
-import { appModuleUrl } from '../../../apps/app-module.ts'
+import { importAppModule } from '../../../apps/app-module.ts'
 
 /** A configuration that was read and checked. Opaque to the command line. */
 interface AgentConfiguration {
@@ -66,7 +66,7 @@ export interface AgentRunModule<C extends AgentConfiguration = AgentConfiguratio
 }
 
 export async function loadAgent(): Promise<AgentConfigModule & AgentRunModule> {
-  const config = (await import(appModuleUrl('agent', 'config'))) as AgentConfigModule
-  const run = (await import(appModuleUrl('agent', 'run'))) as AgentRunModule
+  const config = await importAppModule<AgentConfigModule>('agent', 'config')
+  const run = await importAppModule<AgentRunModule>('agent', 'run')
   return { loadAgentConfig: config.loadAgentConfig, checkAgent: run.checkAgent, runOnce: run.runOnce }
 }

@@ -6,7 +6,7 @@ import type {
   DeliveryRetry,
   DeliveryVerdict,
 } from '../../../../protocol/apps/delivery-definition.ts'
-import { appModuleUrl } from '../../../apps/app-module.ts'
+import { importAppModule } from '../../../apps/app-module.ts'
 import { Failure } from '../../../failure.ts'
 
 /** What `update` may change. */
@@ -93,7 +93,7 @@ export interface DefinitionsModule {
 
 /** Uses the module; what it refuses becomes a failure of the verb. Throws Failure with what to do where the app is not installed. */
 export async function withDefinitions<T>(use: (definitions: DefinitionsModule) => Promise<T>): Promise<T> {
-  const definitions = (await import(appModuleUrl('delivery', 'definitions'))) as DefinitionsModule
+  const definitions = await importAppModule<DefinitionsModule>('delivery', 'definitions')
   try {
     return await use(definitions)
   } catch (error) {

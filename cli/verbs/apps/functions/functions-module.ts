@@ -8,7 +8,7 @@ import type {
   FunctionEndpoint,
   FunctionTarget,
 } from '../../../../protocol/apps/function-definition.ts'
-import { appModuleUrl } from '../../../apps/app-module.ts'
+import { importAppModule } from '../../../apps/app-module.ts'
 import { Failure } from '../../../failure.ts'
 
 /** What the calls that change something need. */
@@ -135,12 +135,12 @@ export interface FunctionCalling {
 
 /** Loads the module. Throws Failure with what to do where the app is not installed. */
 export async function loadDefinitions(): Promise<FunctionDefinitions> {
-  return (await import(appModuleUrl('functions', 'definitions'))) as FunctionDefinitions
+  return importAppModule<FunctionDefinitions>('functions', 'definitions')
 }
 
 /** Loads the module. Throws Failure with what to do where the app is not installed. */
 export async function loadCalling(): Promise<FunctionCalling> {
-  return (await import(appModuleUrl('functions', 'calling'))) as FunctionCalling
+  return importAppModule<FunctionCalling>('functions', 'calling')
 }
 
 /** Runs `use`; what it refuses of definitions becomes a failure of the verb. */
