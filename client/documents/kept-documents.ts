@@ -51,6 +51,8 @@ export class KeptDocuments<T> {
   readonly #untold = new Set<string>()
   /** Versions that the watch has told, or 0; of a name that is not here the watch would not tell that it is gone. */
   #known = new Map<string, number>()
+  /** Documents that the broker is asked about now, and whether the watch has told meanwhile that they are gone. */
+  readonly #asked = new Set<{ readonly name: string; isGone: boolean }>()
   readonly #listeners = new Set<(name: string, value: T | undefined) => void>()
   readonly #closing = new AbortController()
   readonly #forgetThis: () => void
@@ -98,11 +100,18 @@ export class KeptDocuments<T> {
   /** The document as the broker has it now. Rejects as `documents.get`. */
   async read(name: string, options: CallOptions = {}): Promise<KeptDocument<T> | undefined> {
     const known = this.#entries.get(name)
-    const document = await this.#parts.documents.get(name, options)
-    if (document !== undefined) this.#takeUntold(document)
-    // What was put here meanwhile is newer than the answer.
-    else if (this.#entries.get(name) === known) this.#forget(name)
-    return document
+    return this.#ask(
+      name,
+      () => this.#parts.documents.get(name, options),
+      (document, isGone) => {
+        if (document === undefined) {
+          // What was put here meanwhile is newer than the answer.
+          if (this.#entries.get(name) === known) this.#forget(name)
+        } else if (!isGone) {
+          this.#takeUntold(document)
+        }
+      },
+    )
   }
 
   /**
@@ -114,9 +123,19 @@ export class KeptDocuments<T> {
     change: (value: T | undefined) => T | Promise<T>,
     options: CallOptions = {},
   ): Promise<T> {
-    const { version, value } = await this.#parts.documents.update(name, change, options)
-    this.#untold.add(name)
-    this.#takeUntold({ name, version, value })
+    let isToBeRead = false
+    const { value } = await this.#ask(
+      name,
+      () => this.#parts.documents.update(name, change, options),
+      (changed, isGone) => {
+        isToBeRead = isGone
+        if (isGone) return
+        if ((this.#known.get(name) ?? 0) < changed.version) this.#untold.add(name)
+        this.#takeUntold({ name, ...changed })
+      },
+    )
+    // Either what was there before was deleted, or what was put here. If the broker does not say which, the watch will.
+    if (isToBeRead) await this.read(name, options).catch(() => {})
     return value
   }
 
@@ -146,6 +165,7 @@ export class KeptDocuments<T> {
         // With what is known, a new watch also tells what was deleted while there was none.
         this.#known = new Map(this.#unreadable)
         for (const [name, { version }] of this.#entries) this.#known.set(name, version)
+        for (const { name } of this.#asked) this.#expect(name)
         for await (const told of this.#parts.follow(this.#known, signal)) {
           if ('deleted' in told) {
             await this.#gone(told.deleted)
@@ -173,6 +193,7 @@ export class KeptDocuments<T> {
 
   /** The watch says that there is no such document. A newer one that was put here may follow. */
   async #gone(name: string): Promise<void> {
+    for (const asked of this.#asked) if (asked.name === name) asked.isGone = true
     if (this.#untold.has(name)) await this.read(name, { signal: this.#closing.signal })
     else this.#forget(name)
   }
@@ -194,9 +215,38 @@ export class KeptDocuments<T> {
     this.#take(document)
   }
 
+  /**
+   * Asks the broker about a document, and settles with the answer. It may come after the watch has told that the document is gone, and
+   * then be older than that: what is newer the watch tells itself.
+   */
+  async #ask<A>(
+    name: string,
+    ask: () => Promise<A>,
+    settle: (answer: A, isGone: boolean) => void,
+  ): Promise<A> {
+    const asked = { name, isGone: false }
+    this.#asked.add(asked)
+    this.#expect(name)
+    try {
+      const answer = await ask()
+      settle(answer, asked.isGone)
+      return answer
+    } finally {
+      this.#asked.delete(asked)
+      // Names of which there is nothing are not kept: they may be any.
+      const isAsked = [...this.#asked].some((other) => other.name === name)
+      if (!isAsked && !this.#entries.has(name) && this.#known.get(name) === 0) this.#known.delete(name)
+    }
+  }
+
+  /** Has the watch tell when the document is gone, also if it has not told that it is there. */
+  #expect(name: string): void {
+    if (!this.#known.has(name)) this.#known.set(name, 0)
+  }
+
   /** Takes what came by another way than the watch, which tells of it later, or that it is gone. */
   #takeUntold(document: Pick<NamedDocument<T>, 'name' | 'version' | 'value'>): void {
-    if (!this.#known.has(document.name)) this.#known.set(document.name, 0)
+    this.#expect(document.name)
     this.#take(document)
   }
 

@@ -131,6 +131,47 @@ describe('kept documents', () => {
       expect(shown(kept)).toEqual({})
     }))
 
+  it.each(['update', 'read'] as const)(
+    'forget what is deleted before the answer to the %s of it has come',
+    (operation) =>
+      withClient(async (client, broker) => {
+        const plans = client.documents<number>('plans')
+        const kept = await plans.keep()
+        if (operation === 'read') await plans.put('a', 1)
+        await turns()
+        let release = () => {}
+        const held = new Promise<void>((resolve) => (release = resolve))
+        const late = operation === 'read' ? 'getDocument' : 'putDocument'
+        broker.delay = (asked) => (asked === late ? held : undefined)
+        const answered = operation === 'read' ? kept.read('a') : kept.update('a', () => 1)
+        await turns()
+        await plans.delete('a')
+        await turns()
+        broker.delay = () => undefined
+        release()
+        await answered
+        await turns()
+        expect(shown(kept)).toEqual({})
+      }),
+  )
+
+  it('know at once what was put through them in place of what another deleted meanwhile', () =>
+    withClient(async (client) => {
+      const plans = client.documents<number>('plans')
+      await plans.put('a', 1)
+      const kept = await plans.keep()
+      await turns()
+      let deletes = 1
+      await kept.update('a', async (value) => {
+        if (deletes-- > 0) {
+          await plans.delete('a')
+          await turns()
+        }
+        return (value ?? 0) + 10
+      })
+      expect(kept.get('a')).toBe(10)
+    }))
+
   it('leave out one that the codec does not take, say so, and follow the others', () =>
     withClient(async (client) => {
       const raw = client.documents<string>('plans', { codec: text })

@@ -24,6 +24,8 @@ export class FakeDocuments {
   readonly received: OperationName[] = []
   /** What becomes of a request: it is done, or the connection breaks before or after that. */
   disturb: (message: RequestMessage) => 'none' | 'lostBefore' | 'lostAfter' = () => 'none'
+  /** Keeps an answer back, of a request that is done, until this fulfils. */
+  delay: (operation: OperationName) => Promise<void> | undefined = () => undefined
   /** Changes an answer, as a broker of other making may give it. */
   rewrite: (operation: OperationName, response: object) => object = (_, response) => response
   isDown = false
@@ -81,6 +83,7 @@ export class FakeDocuments {
         throw error
       },
     )
+    await this.delay(operation)
     if (disturbance === 'lostAfter') this.#drop(session)
     // Copies: what was written belongs to the other side.
     if (!session.destroyed) for (const chunk of answer) session.write(Uint8Array.from(chunk))
