@@ -19,7 +19,7 @@ const logStreamLimits = {
 } as const
 
 /** The parts of a client that it uses. */
-export type LogClient = Pick<Client, 'createStream' | 'producer'>
+export type LogClient = Pick<Client, 'createStream' | 'describeStream' | 'producer'>
 
 export interface LogStreamParts {
   readonly client: LogClient
@@ -101,7 +101,14 @@ export class LogStream implements LogSink {
   }
 }
 
+/** Whoever may only write to the stream takes the one that is there. */
 async function madeStream(client: LogClient): Promise<void> {
+  try {
+    await client.describeStream(FUNCTION_LOG_STREAM)
+    return
+  } catch (error) {
+    if (!MillraceError.is(error, 'streamNotFound')) throw error
+  }
   try {
     await client.createStream(FUNCTION_LOG_STREAM, {
       mode: 'on-demand',

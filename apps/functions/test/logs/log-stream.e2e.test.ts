@@ -57,7 +57,7 @@ test('tells once that the stream cannot be made, and loses lines beyond its boun
   const told: string[] = []
   const refused = () => Promise.reject(new Error('not allowed'))
   const stream = new LogStream({
-    client: { createStream: refused, producer: refused },
+    client: { createStream: refused, describeStream: refused, producer: refused },
     now: () => 0,
     tell: (message) => void told.push(message),
   })
