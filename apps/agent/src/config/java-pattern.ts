@@ -1,6 +1,8 @@
 // Regular expressions as AWS' agent takes them, in Java's syntax, made into those of JavaScript. Pure. What differs in meaning is
 // rewritten; what JavaScript does not have is refused by name, so that no pattern silently matches something else.
 
+import { canMatchInLinearTime } from '../processing/linear-matching.ts'
+
 /** A pattern that cannot be had: a clause that says why. */
 export class PatternFault extends Error {
   override readonly name = 'PatternFault'
@@ -12,7 +14,7 @@ export interface JavaPattern {
   /** For a part of the text, as Java's `find`. */
   readonly part: RegExp
   readonly groups: number
-  /** Matching may take exponential time on hostile text: there are references or lookaround. */
+  /** Matching may take exponential time on hostile text: there are references, lookaround, `(?i)`, or many repetitions that are counted. */
   readonly isRisky: boolean
 }
 
@@ -35,6 +37,9 @@ const escapes: Readonly<Record<string, { readonly outside: string; readonly insi
   a: { outside: '\\x07', inside: '\\x07' },
   e: { outside: '\\x1B', inside: '\\x1B' },
 }
+
+/** What the ends of the text are where `^` and `$` are not those of lines: without lookaround. */
+const ofWholeText: Readonly<Record<string, string>> = { A: '^', z: '$' }
 
 const posixClasses: Readonly<Record<string, string>> = {
   Lower: 'a-z',
@@ -61,8 +66,7 @@ export function javaPattern(text: string): JavaPattern {
       whole: new RegExp(`^(?:${source})$`, flags),
       part: new RegExp(source, flags),
       groups,
-      isRisky:
-        /\(\?(<?[=!])/.test(source.replaceAll(/\(\?<?!\[\^\]\)/g, '')) || /\\(?:[1-9]|k<)/.test(source),
+      isRisky: !canMatchInLinearTime(source, flags),
     }
   } catch (error) {
     if (error instanceof SyntaxError)
@@ -75,12 +79,19 @@ interface Walk {
   readonly text: string
   at: number
   readonly dot: string
+  /** `^` and `$` are those of lines. */
+  readonly isMultiline: boolean
 }
 
 function translated(text: string): { source: string; flags: string } {
   const inline = /^\(\?([a-zA-Z]+)\)/.exec(text)
   const flags = inline === null ? '' : flagsOf(inline[1]!)
-  const walk: Walk = { text, at: inline?.[0].length ?? 0, dot: flags.includes('s') ? '[^]' : NOT_LINE_END }
+  const walk: Walk = {
+    text,
+    at: inline?.[0].length ?? 0,
+    dot: flags.includes('s') ? '[^]' : NOT_LINE_END,
+    isMultiline: flags.includes('m'),
+  }
   let source = ''
   while (walk.at < text.length) source += step(walk)
   return { source, flags }
@@ -125,7 +136,7 @@ function escape(walk: Walk, isInside: boolean): string {
   walk.at += 2
   const known = escapes[letter]
   if (known === undefined) return `\\${letter}`
-  if (!isInside) return known.outside
+  if (!isInside) return (walk.isMultiline ? undefined : ofWholeText[letter]) ?? known.outside
   if (known.inside === undefined) throw new PatternFault(`\\${letter} stands inside of […]`)
   return known.inside
 }

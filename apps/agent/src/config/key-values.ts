@@ -53,8 +53,18 @@ export function valuesIn<T extends Keys>(
     const read = readValue(key, given.value)
     if ('fault' in read) findings.problem(given.place, `${name} is ${shown(given.value)}: ${read.fault}.`)
     else values[name] = read.value
+    if (
+      key.kind === 'pattern' &&
+      'value' in read &&
+      (read.value as JavaPattern | undefined)?.isRisky === true
+    )
+      findings.warn(`${name}:risky`, given.place, riskyPattern(name))
   }
   return values as PatternValues<ValuesOf<T>>
+}
+
+function riskyPattern(name: string): string {
+  return `${name} has references, lookaround, (?i), or many counted repetitions: a hostile line can take so long that the flow stands still. Patterns without them are matched in linear time.`
 }
 
 function unknownKey(name: string, known: readonly string[]): string {

@@ -128,13 +128,6 @@ function fieldsOf(
     )
     return undefined
   }
-  if (matchPattern.isRisky) {
-    findings.warn(
-      'matchPattern:risky',
-      place,
-      'matchPattern has references or lookaround: a hostile line can keep the agent busy for ever. Patterns without them are matched in linear time.',
-    )
-  }
   if (customFieldNames === undefined) {
     findings.problem(place, 'A matchPattern needs customFieldNames: a name for each of its groups.')
     return undefined

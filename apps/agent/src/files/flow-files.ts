@@ -1,7 +1,7 @@
 // The files of one flow: finds them, reads them, and says how each stands. One reader: `next` and `again` are not called side by side.
 // Nothing is read ahead: what a flow does not take stays in the files.
 import { NO_BYTES } from '../lines/fingerprint.ts'
-import { PatternTooSlow } from '../lines/line-patterns.ts'
+import { PatternTooSlow } from '../processing/matching-deadline.ts'
 import type { CheckedRange, Fingerprint, LineRun } from '../lines/line-run.ts'
 import { describeFile, describeLost } from './describe-file.ts'
 import type { OpenedFile } from './disk.ts'

@@ -2,7 +2,8 @@
 // journal keeps, so that after a crash the same records are made again.
 import { createHash } from 'node:crypto'
 import type { RecordInput } from 'millrace'
-import { converterOf, type Converter } from '../processing/converter.ts'
+import { converterOf, hasRiskyPattern, type Converter } from '../processing/converter.ts'
+import { underDeadline } from '../processing/matching-deadline.ts'
 import type { ProcessingStep } from '../processing/processing-step.ts'
 
 /** How records are made of what was read. A JSON value. */
@@ -28,10 +29,20 @@ export interface Chunk {
 
 export type ChunkRecord = RecordInput & { readonly data: Uint8Array }
 
-/** Makes the records of what was read. */
+/** Makes the records of what was read. Throws `PatternTooSlow` where a pattern of the processing takes too long. */
 export function makeChunk(read: Iterable<readonly Uint8Array[]>, recipe: ChunkRecipe): Chunk {
-  const { madeAt: timestamp, seed, keys, dataBytesMax } = recipe
   const convert = converterOf(recipe.processing)
+  if (convert !== undefined && hasRiskyPattern(recipe.processing))
+    return underDeadline(() => chunkOf(read, recipe, convert))
+  return chunkOf(read, recipe, convert)
+}
+
+function chunkOf(
+  read: Iterable<readonly Uint8Array[]>,
+  recipe: ChunkRecipe,
+  convert: Converter | undefined,
+): Chunk {
+  const { madeAt: timestamp, seed, keys, dataBytesMax } = recipe
   const terminator = Buffer.from(recipe.truncationTerminator)
   const records: ChunkRecord[] = []
   let bytes = 0

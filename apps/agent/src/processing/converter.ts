@@ -26,6 +26,14 @@ export function converterOf(steps: readonly ProcessingStep[]): Converter | undef
   }
 }
 
+/** True where a pattern of the steps may take exponential time on hostile text. */
+export function hasRiskyPattern(steps: readonly ProcessingStep[]): boolean {
+  return steps.some((step) => {
+    if (step.type === 'log-to-json') return step.pattern !== undefined && javaPattern(step.pattern).isRisky
+    return step.type === 'csv-to-json' && !isPlain(step.delimiter) && javaPattern(step.delimiter).isRisky
+  })
+}
+
 function stepOf(step: ProcessingStep): TextStep {
   switch (step.type) {
     case 'single-line':

@@ -298,5 +298,11 @@ describe('agent configuration', () => {
     expect(warningsOf(String.raw`(a+)\1`)[0]?.message).toContain('lookaround')
     expect(warningsOf(String.raw`(a+)(?=b)b`)[0]?.message).toContain('lookaround')
     expect(warningsOf(String.raw`((?:a+)+)`)).toEqual([])
+    for (const name of ['multiLineStartPattern', 'fileFooterPattern']) {
+      const { warnings } = configOf({ flows: [{ ...flow, [name]: '(?i)(a+)+b' }] })
+      expect(warnings.map(({ message }) => message)).toEqual([
+        expect.stringContaining(`${name} has references`),
+      ])
+    }
   })
 })

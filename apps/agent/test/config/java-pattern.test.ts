@@ -51,4 +51,17 @@ describe('javaPattern', () => {
   ])('refuses %s by name', (pattern, says) => {
     expect(() => javaPattern(pattern)).toThrow(says)
   })
+
+  it.each([
+    ['(a+)+b', false],
+    [String.raw`\A(a+)+\z`, false],
+    [String.raw`(?s)\d{4}-(x|xy)+`, false],
+    ['(a+)+(?=c)b', true],
+    [String.raw`(a+)+\1b`, true],
+    ['(?i)(a+)+b', true],
+    ['(a{0,20}){0,20}b', true],
+    [String.raw`(?m)\A(a+)+b`, true],
+  ])('%s may take exponential time: %s', (pattern, isRisky) => {
+    expect(javaPattern(pattern).isRisky).toBe(isRisky)
+  })
 })

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { makeChunk, type ChunkRecipe } from '../../src/flows/chunk.ts'
+import { PatternTooSlow } from '../../src/processing/matching-deadline.ts'
 
 const recipe: ChunkRecipe = {
   madeAt: 1_767_225_600_000,
@@ -32,6 +33,16 @@ describe('makeChunk', () => {
     const [first, second] = makeChunk([bytes('a\n', 'a\n')], { ...recipe, keys: 'md5' }).records
     expect(first!.partitionKey).toBe(createHash('md5').update('a\n').digest('hex'))
     expect(second!.partitionKey).toBe(first!.partitionKey)
+  })
+
+  it('stops a pattern of the processing that takes exponential time, and skips nothing for it', () => {
+    const lines = bytes(`${'a'.repeat(60)}!\n`)
+    const log = { type: 'log-to-json', format: 'SYSLOG', fields: ['x'], isPretty: false } as const
+    for (const processing of [
+      [{ ...log, pattern: '((?:a+)+)(?!c)b' }],
+      [{ type: 'csv-to-json', fields: ['x'], delimiter: '(?i)(?:a+)+b', isPretty: false } as const],
+    ])
+      expect(() => makeChunk([lines], { ...recipe, processing })).toThrow(PatternTooSlow)
   })
 
   it('is the same each time that it is made', () => {

@@ -1,7 +1,8 @@
 // Records that are too long, line ends, and patterns that take too long.
 import { describe, expect, it } from 'vitest'
 import { frame, truncated } from '../../src/lines/framing.ts'
-import { LinePatterns, PatternTooSlow } from '../../src/lines/line-patterns.ts'
+import { LinePatterns } from '../../src/lines/line-patterns.ts'
+import { PatternTooSlow } from '../../src/processing/matching-deadline.ts'
 
 const PLAIN = new LinePatterns({})
 const LIMITS = { recordsMax: 100, isWhole: false }

@@ -54,7 +54,7 @@ export const processingOptions = {
         kind: 'pattern',
         doc: 'A regular expression for the whole record, in place of that of the format. Its groups are the fields.',
         support: 'in part',
-        note: 'Java’s syntax, except for what JavaScript does not have: that is refused. Patterns are matched in linear time, except for those with references and lookaround, which are warned of.',
+        note: 'Java’s syntax, except for what JavaScript does not have: that is refused. Patterns are matched in linear time, except for those with references, lookaround, `(?i)` or many counted repetitions, which are warned of.',
       },
       customFieldNames,
       jsonFormat,
