@@ -204,6 +204,7 @@ export class RunReader {
     const all = await readBytes(handle, file.offset - lead, to - file.offset + lead)
     if (!isSame(fingerprintOf(all.subarray(0, lead)), file.tail)) return undefined
     if (!(await checkHead(handle, file))) return undefined
+    file.intactSize = file.facts.size
     return all.subarray(lead)
   }
 }

@@ -173,6 +173,16 @@ describe('truncation', () => {
     expect(await agent.drain(50)).toEqual([])
   })
 
+  it('says nothing of a loss where a file that was read to its end was truncated and has grown beyond that', async () => {
+    disk.append(LOG, 'one\n')
+    const agent = await new ReadingAgent(disk, clock).start()
+    expect(await agent.drain()).toEqual(['one'])
+    disk.truncate(LOG)
+    disk.append(LOG, 'another beginning\n')
+    expect(await agent.drain()).toEqual(['another beginning'])
+    expect(agent.files.status().map(({ state }) => state)).toEqual(['current'])
+  })
+
   it('says how much was lost where a file was truncated without a copy', async () => {
     disk.append(LOG, 'one\n')
     const agent = await new ReadingAgent(disk, clock).start()

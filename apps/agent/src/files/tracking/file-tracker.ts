@@ -139,6 +139,8 @@ export class FileTracker {
     const { positions, rim } = this.#options
     const handle = await this.#handles.of(file)
     const facts = handle === undefined ? file.facts : await handle.facts()
+    // Where it has more now than it was seen with, what was seen may be of the new content already.
+    const size = facts.size < file.facts.size ? file.facts.size : file.intactSize
     const copy = file.offset > 0 || file.facts.size > 0 ? await this.#copyOf(file) : undefined
     const now = rim.monotonic()
     const next = trackedFile({ file: positions.newName(file), path: file.path, facts, now })
@@ -160,6 +162,7 @@ export class FileTracker {
       this.#gone.lose(
         file,
         'It was truncated before it was read to its end, and no copy of it was found beside it.',
+        size,
       )
     this.#handles.pass(file, next)
     this.#byInode.set(inodeKey(file), next)
@@ -267,6 +270,7 @@ export class FileTracker {
     if (isSuspicious && file.head.bytes + file.tail.bytes > 0) {
       const handle = await this.#handles.of(file).catch(() => undefined)
       if (handle !== undefined && !(await isIntact(handle, file))) return this.truncated(file)
+      if (handle !== undefined) file.intactSize = facts.size
       file.comparedAt = facts.modifiedAt
     }
     see(file, facts, this.#rim.monotonic())

@@ -1,6 +1,6 @@
 // Files that a flow had and that are gone: what was lost of them, for the status, and where they were read to, should they come back.
 import type { FlowPositions } from '../../positions/flow-positions.ts'
-import { inodeKey, isRead, type LostBytes, type TrackedFile } from './tracked-file.ts'
+import { inodeKey, type LostBytes, type TrackedFile } from './tracked-file.ts'
 
 /** What is remembered of files that vanished. */
 const LOST_MAX = 100
@@ -19,11 +19,11 @@ export class GoneFiles {
     return this.#lost
   }
 
-  /** Says what was never read of a file, where anything was not. */
-  lose(file: TrackedFile, reason: string): void {
-    if (isRead(file)) return
-    const { path, facts, offset } = file
-    this.#lost.push({ file: file.file, path, facts, offset, reason })
+  /** Says what was never read of a file of this size, where anything was not. */
+  lose(file: TrackedFile, reason: string, size = file.facts.size): void {
+    const { path, facts, offset, isEnded } = file
+    if (isEnded || offset >= size) return
+    this.#lost.push({ file: file.file, path, facts: { ...facts, size }, offset, reason })
     if (this.#lost.length > LOST_MAX) this.#lost.shift()
   }
 

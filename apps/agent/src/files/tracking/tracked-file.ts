@@ -21,6 +21,8 @@ export interface TrackedFile {
   readonly inode: string
   path: string
   facts: FileFacts
+  /** Its size when its bytes were last found to be those that were read: what is seen later may be that of other content. */
+  intactSize: number
   /** Of the first bytes, as they were read. */
   head: Fingerprint
   /** Where reading goes on. */
@@ -76,6 +78,7 @@ export function trackedFile({ file, path, facts, now, ...start }: TrackingStart)
     inode: facts.inode,
     path,
     facts,
+    intactSize: facts.size,
     head: start.head ?? NO_BYTES,
     offset: start.offset ?? 0,
     tail: start.tail ?? NO_BYTES,
