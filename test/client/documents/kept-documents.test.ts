@@ -246,5 +246,5 @@ describe('kept documents', () => {
       }),
       { numRuns: 30 },
     )
-  }, 60_000)
+  })
 })

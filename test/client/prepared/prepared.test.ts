@@ -192,5 +192,5 @@ describe('prepared appends', () => {
       { numRuns: Number(process.env['MILLRACE_FUZZ_RUNS'] ?? 200) },
     )
     expect(keeps).toBeGreaterThan(0)
-  }, 120_000)
+  })
 })

@@ -7,11 +7,11 @@ let world: World
 
 beforeAll(async () => {
   world = await World.open()
-}, 60_000)
+})
 
 afterAll(async () => {
   await world?.[Symbol.asyncDispose]()
-}, 60_000)
+})
 
 it('who revokes his own token, and behind it that of root, does only the first', async () => {
   const { id, token } = await world.token('small', [])

@@ -19,12 +19,12 @@ beforeAll(async () => {
   daemon = await TestDaemon.start({ access: 'required', hosts: '2', owners: '2' })
   root = await connect(daemon.url, { token: rootToken })
   await root.createStream('clicks', { shards: 2 })
-}, 120_000)
+})
 
 afterAll(async () => {
   await root?.close()
   await daemon?.[Symbol.asyncDispose]()
-}, 120_000)
+})
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + DEADLINE_MS
