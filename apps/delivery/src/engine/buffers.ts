@@ -160,6 +160,8 @@ export class Buffers implements RoomHolder {
         return
       }
     }
+    // Each look at it makes a date.
+    const { arrivedAt } = record
     let { open } = lane
     if (open !== undefined && open.last !== sequenceNumber && isFull(open.heap, target)) {
       this.seal(lane)
@@ -170,7 +172,7 @@ export class Buffers implements RoomHolder {
         heap: target.open(),
         from: sequenceNumber,
         last: sequenceNumber,
-        ms: record.arrivedAt,
+        ms: arrivedAt,
         since: clock.now(),
       }
       lane.open = open
@@ -178,7 +180,7 @@ export class Buffers implements RoomHolder {
     }
     room.take(open.heap.put(record, data))
     open.last = sequenceNumber
-    if (record.arrivedAt < open.ms) open.ms = record.arrivedAt
+    if (arrivedAt < open.ms) open.ms = arrivedAt
   }
 
   #appended(touched: ReadonlySet<Lane>, taken: number): void {
