@@ -25,18 +25,21 @@ export class Engine implements AsyncDisposable {
     this.#instance = instance
   }
 
-  /** Opens a database in memory. It never loads code from elsewhere. */
+  /** Opens a database in memory, whose time zone is UTC. It never loads code from elsewhere. */
   static async open({ memory, threads, spoolDir }: EngineOptions): Promise<Engine> {
-    return new Engine(
-      await DuckDBInstance.create(':memory:', {
-        ...(threads !== undefined && { threads: String(threads) }),
-        memory_limit: `${memory}B`,
-        temp_directory: spoolDir,
-        preserve_insertion_order: 'true',
-        autoinstall_known_extensions: 'false',
-        autoload_known_extensions: 'false',
-      }),
-    )
+    const instance = await DuckDBInstance.create(':memory:', {
+      ...(threads !== undefined && { threads: String(threads) }),
+      memory_limit: `${memory}B`,
+      temp_directory: spoolDir,
+      preserve_insertion_order: 'true',
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+    })
+    // Not an option at the start: the extension that knows time zones is loaded by then.
+    const connection = await instance.connect()
+    await connection.run(`SET GLOBAL TimeZone = 'UTC'`)
+    connection.closeSync()
+    return new Engine(instance)
   }
 
   /** Opens a session. Temporary tables and variables are its own. */

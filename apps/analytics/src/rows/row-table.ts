@@ -129,7 +129,10 @@ export class RowTable {
 
   async #read(parsed: string, longest: number): Promise<void> {
     const hasFields = this.#fields.length > 0
-    const shape = JSON.stringify(Object.fromEntries(this.#fields.map(({ name, type }) => [name, type])))
+    const shape = JSON.stringify(
+      Object.fromEntries(this.#fields.map(({ name, type }) => [name, isMoment(type) ? 'TIMESTAMPTZ' : type])),
+    )
+    const typeOfField = new Map(this.#fields.map(({ name, type }) => [name, type]))
     const lines = linesSql({ path: this.#path, columns: this.#own, hasPayload: hasFields, longest })
     const from = hasFields
       ? `(SELECT *, ${parsed}${quotedText(shape)}) AS millrace_row FROM ${lines})`
@@ -138,7 +141,7 @@ export class RowTable {
     const columns = this.shape.columns.map(({ name }) =>
       isRecordColumn(name)
         ? `${recordColumns[name].sql} AS ${quotedName(name)}`
-        : `millrace_row.${quotedName(name)} AS ${quotedName(name)}`,
+        : `${fieldSql(name, typeOfField.get(name)!)} AS ${quotedName(name)}`,
     )
     const all = [...columns, ...Object.keys(spoolColumns), `${bad} AS millrace_bad`].join(', ')
     const time = this.shape.time === undefined ? '' : `, (${this.shape.time})::TIMESTAMP AS millrace_time`
@@ -165,6 +168,16 @@ export class RowTable {
     const names = this.shape.columns.map(({ name }) => quotedName(name))
     return names.length > 0 ? names.join(', ') : 'true AS millrace_row'
   }
+}
+
+/** A time without a zone is one of UTC; a cast of a text to it would pass over the zone that the text has. */
+function fieldSql(name: string, type: string): string {
+  const field = `millrace_row.${quotedName(name)}`
+  return isMoment(type) ? `${field}::${type}` : field
+}
+
+function isMoment(type: string): boolean {
+  return /^(TIMESTAMP|DATETIME)(_S|_MS|_NS)?$/i.test(type)
 }
 
 function typeOf(name: string, type: string): string {

@@ -11,10 +11,10 @@ it('finds the fields of objects with their types, and passes over what is none',
   await using engine = await Engine.open({ memory: 2 ** 28, threads: 1, spoolDir: directory })
   using session = await engine.session()
   const texts = [
-    '{"page":"/a","ms":1,"part":0.5,"inner":{"x":1},"list":[1],"isNew":true,"day":"2026-01-02","data":"hidden"}',
+    '{"page":"/a","ms":1,"part":0.5,"inner":{"x":1},"list":[1],"isNew":true,"day":"2026-01-02","at":"2026-01-02T03:04:05Z","data":"hidden"}',
     'no json',
     '[1]',
-    '{"ms":2,\n"later":null}',
+    '{"ms":2,\n"later":null,"at":"2026-01-02T03:04:05.678+02:00"}',
     '{}',
   ]
   const columns = await foundColumns(
@@ -30,6 +30,7 @@ it('finds the fields of objects with their types, and passes over what is none',
     list: 'JSON',
     isNew: 'BOOLEAN',
     day: 'DATE',
+    at: 'TIMESTAMP',
     later: 'JSON',
   })
   expect(await foundColumns(session, [Buffer.from('5')], join(directory, 'sample'))).toEqual([])
