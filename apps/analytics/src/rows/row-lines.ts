@@ -25,6 +25,7 @@ export class RowLines {
   readonly #fields: readonly ((record: StreamRecord) => string)[]
   readonly #hasPayload: boolean
   #buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
+  #spare = Buffer.allocUnsafeSlow(FIRST_BYTES)
   #bytes = 0
   #count = 0
   #longest = 0
@@ -62,7 +63,7 @@ export class RowLines {
     this.#reserve(head.length * 3 + bytes.length + 2)
     const buffer = this.#buffer
     let at = this.#bytes
-    at += buffer.write(head, at)
+    at += buffer.write(head, at, this.#fields.length === 0 ? 'latin1' : 'utf8')
     if (this.#hasPayload) {
       buffer[at++] = SEPARATOR_BYTE
       buffer.set(bytes, at)
@@ -80,12 +81,12 @@ export class RowLines {
     return undefined
   }
 
-  /** Gives the lines, and begins anew. */
+  /** Gives the lines, which are good until the next call, and begins anew. */
   take(): Uint8Array {
     const lines = this.#buffer.subarray(0, this.#bytes)
-    this.#buffer = Buffer.allocUnsafeSlow(
-      Math.max(FIRST_BYTES, Math.min(this.#buffer.length, 2 * this.#bytes)),
-    )
+    const spare = this.#spare
+    this.#spare = this.#buffer
+    this.#buffer = spare
     this.#bytes = this.#count = this.#longest = 0
     return lines
   }
