@@ -1,7 +1,7 @@
 // Files that are rotated while they are read, on a file system in memory.
 import { beforeEach, describe, expect, it } from 'vitest'
 import { MemoryDisk } from './support/memory-disk.ts'
-import { ReadingAgent, TestClock, textsOf } from './support/reading-agent.ts'
+import { ReadingAgent, SETTINGS, TestClock, textsOf } from './support/reading-agent.ts'
 
 const LOG = '/logs/app.log'
 
@@ -187,11 +187,17 @@ describe('truncation', () => {
     disk.append(LOG, 'one\n')
     const agent = await new ReadingAgent(disk, clock).start()
     expect(await agent.drain()).toEqual(['one'])
-    disk.append(LOG, 'two\n')
-    await agent.files.next({ bytesMax: 1, recordsMax: 0 }) // looks, and takes nothing
+    disk.append(LOG, 'two\nthree\n')
+    clock.ms += SETTINGS.refreshMsMax
+    const run = (await agent.next({ recordsMax: 1 }))!
+    expect(textsOf(run)).toEqual(['two'])
+    await agent.positions.confirmed(run)
     disk.truncate(LOG)
-    await agent.drain()
-    expect(agent.files.status().map(({ state }) => state)).not.toContain('unreadable')
+    disk.append(LOG, '4\n')
+    expect(await agent.drain()).toEqual(['4'])
+    const [, lost] = agent.files.status()
+    expect(lost).toMatchObject({ path: LOG, state: 'vanished' })
+    expect(lost?.reason).toMatch(/no copy of it was found beside it\. 6 bytes were not read\.$/)
   })
 
   it('makes the records of a truncated file again from its copy', async () => {
