@@ -72,6 +72,11 @@ function grantOf({ expiresAt, ...wire }: WireGrant): Grant {
   return { ...wire, expiresAt: dateOf(expiresAt) }
 }
 
+/** A grant as `allows` takes it. */
+export function heldGrant({ kind, pattern, actions, expiresAt }: Grant): HeldGrant {
+  return { kind, pattern, actions, expiresAt: expiresAt?.getTime() }
+}
+
 export function credentialOf({
   createdAt,
   expiresAt,

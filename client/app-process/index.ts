@@ -7,4 +7,6 @@ export {
   type CertificateFiles,
   type RenewedCertificateOptions,
 } from './certificate-files.ts'
+export { heldGrant } from '../access/descriptions.ts'
+export { HiddenDocuments, type HiddenDocumentsOptions } from './hidden-documents.ts'
 export { runApp } from './run-app.ts'

@@ -4,8 +4,8 @@ import { rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { inspect } from 'node:util'
 import { connect } from 'millrace'
-import type { ServeApp } from 'millrace/app'
-import type { AppLogEntry } from 'millrace/protocol'
+import { HiddenDocuments, type ServeApp } from 'millrace/app'
+import { deliveryKinds, type AppLogEntry } from 'millrace/protocol'
 import type { Clock } from './engine/clock.ts'
 import { Deliveries } from './engine/deliveries.ts'
 import { deliveryOpener } from './engine/delivery-parts.ts'
@@ -58,9 +58,16 @@ export const serveApp: ServeApp = async ({ broker, options }, tell) => {
     random: Math.random,
     log: (level, message, error) => tell(logEntry(level, message, error)),
   })
+  const hidden = await HiddenDocuments.open({
+    client,
+    kinds: [deliveryKinds.definitions],
+    warn: (message) => tell(logEntry('warn', message)),
+    now: Date.now,
+  })
   return {
     url,
     close: async () => {
+      await hidden.close()
       await deliveries.close()
       await client.close()
       await rm(directory, { recursive: true, force: true })

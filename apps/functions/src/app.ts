@@ -1,7 +1,8 @@
 // The app as the daemon and the command line run it. Composition root.
 import { randomUUID } from 'node:crypto'
 import { connect } from 'millrace'
-import type { ServeApp } from 'millrace/app'
+import { HiddenDocuments, type ServeApp } from 'millrace/app'
+import { functionKinds } from 'millrace/protocol'
 import { Mappings } from './mapping/mappings.ts'
 import { functionsOptionsIn } from './options.ts'
 import { functionArn } from './runtime/function-environment.ts'
@@ -44,6 +45,13 @@ export const serveApp: ServeApp = async ({ broker, options, tls }, tell) => {
       warn,
     })
     closers.push(() => mappings.close())
+    const hidden = await HiddenDocuments.open({
+      client,
+      kinds: [functionKinds.mappings, functionKinds.functions],
+      warn,
+      now: Date.now,
+    })
+    closers.push(() => hidden.close())
     return { url: started.url, close }
   } catch (error) {
     await close()

@@ -75,6 +75,13 @@ it('with the grants of the guide deliveries are carried out and ended', async ()
   expect(told.filter((entry) => !entry.includes('"debug"') && !entry.includes('"info"'))).toEqual([])
 })
 
+it('without that on all deliveries it says what is missing', async () => {
+  const pattern = `document:${deliveryKinds.definitions}/`
+  const { told } = await appWith(grants.filter((grant) => !grant.startsWith(pattern)))
+  const warned = told.filter((entry) => entry.includes('"warn"'))
+  expect(warned).toEqual([expect.stringContaining(`lacks the grant '${pattern}*:read'`)])
+})
+
 it.each([
   ['document:delivery-verdicts/*', 'document:delivery-verdicts/'],
   ['group:delivery.*', 'group:delivery.'],

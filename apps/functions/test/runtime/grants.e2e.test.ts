@@ -111,6 +111,15 @@ it.each([
   await expect.poll(said).toContain(text)
 })
 
+it('without that on all mappings it says what is missing', async () => {
+  const pattern = `document:${functionKinds.mappings}/`
+  const fewer = grants.filter((grant) => !grant.startsWith(pattern))
+  expect(fewer).toHaveLength(grants.length - 1)
+  const { told } = await appWith([...fewer, `${pattern}some-*:read`])
+  const warned = told.filter((entry) => entry.includes('"warn"'))
+  expect(warned).toEqual([expect.stringContaining(`lacks the grant '${pattern}*:read'`)])
+})
+
 it('without endpoints of its own it does not start, and says what is missing', async () => {
   const fewer = grants.filter((grant) => !grant.startsWith(`document:${functionKinds.endpoints}/`))
   await expect(appWith(fewer)).rejects.toThrow(/document:function-endpoints\/.*:write/)

@@ -1,6 +1,7 @@
 // Clients of the broker that may do what a caller may: one for each principal that sends requests. Runs in the endpoint.
 // They are bounded in number, and closed when nobody has used them for a while; one that a request uses stays open.
-import type { Action, Client, Grant } from 'millrace'
+import type { Action, Client } from 'millrace'
+import { heldGrant } from 'millrace/app'
 import { allows } from 'millrace/protocol'
 import type { Caller } from '../call.ts'
 import { KinesisError } from '../model/errors.ts'
@@ -130,11 +131,6 @@ export class Callers {
 }
 
 type HeldGrant = Parameters<typeof allows>[0][number]
-
-/** A grant as `allows` takes it. */
-export function heldGrant({ kind, pattern, actions, expiresAt }: Grant): HeldGrant {
-  return { kind, pattern, actions, expiresAt: expiresAt?.getTime() }
-}
 
 async function closeClient(client: Promise<Client>): Promise<void> {
   try {

@@ -1,8 +1,8 @@
 // PutMetricData of CloudWatch, which KCL and KPL call, and what they reported at the path /metrics. Runs in the endpoint.
 // Three protocols, as SDKs of different age speak them: the query protocol, JSON 1.0, and Smithy's RPC v2 with CBOR.
+import { heldGrant } from 'millrace/app'
 import { allows } from 'millrace/protocol'
 import { gunzipSync } from 'node:zlib'
-import { heldGrant } from '../auth/callers.ts'
 import { parseCborValue } from '../codecs/cbor-parser.ts'
 import { errors, KinesisError } from '../model/errors.ts'
 import type { WholeAnswer } from '../wire/answer.ts'
