@@ -1,6 +1,4 @@
 // The public names of the app: what `import … from '@millrace/analytics'` gives.
-export { serveApp } from './app.ts'
-export type { AnalyticsOptions } from './options.ts'
 export { PlanFault } from './plan/plan-fault.ts'
 export type {
   ArrivalRange,

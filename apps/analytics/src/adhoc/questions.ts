@@ -126,11 +126,7 @@ export class Questions implements AsyncDisposable {
     if (statement === undefined || others.length > 0)
       throw new PlanFault(sql, 0, 'One question at a time: write a single SELECT.')
     if (statement.target !== undefined) {
-      throw new PlanFault(
-        sql,
-        0,
-        'A question writes to no stream: write the SELECT alone, or make a query by `millrace query create`.',
-      )
+      throw new PlanFault(sql, 0, 'A question writes to no stream: write the SELECT alone.')
     }
     let refused = 0
     let firstRefused: Answer['firstRefused']
