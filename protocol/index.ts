@@ -2,6 +2,7 @@
 export type * from './apps/app-channel.ts'
 export * from './apps/delivery-definition.ts'
 export * from './apps/function-definition.ts'
+export * from './apps/mapping-order.ts'
 export { filterOperators } from './apps/filters/operators.ts'
 export { checkFilter, compileFilters, type RecordFilter } from './apps/filters/record-filter.ts'
 export { isAccessKeyId } from './access/access-key.ts'

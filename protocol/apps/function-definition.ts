@@ -67,6 +67,7 @@ export interface SkippedRecords {
 export interface EventSourceMapping {
   readonly createdAt: number
   readonly updatedAt: number
+  /** Rises with each change; 0 while it is being made, when nothing runs it. */
   readonly version: number
   /** Name of the function. */
   readonly function: string

@@ -1,7 +1,7 @@
 // The end of mappings and functions. Runs wherever there is a client. A mapping is marked first, so that no app goes on with it; its group,
 // what was kept of it and the mapping itself go when no app has the group any more: the app does the rest where the caller cannot.
 import { MillraceError, type Client } from 'millrace'
-import { functionKinds } from 'millrace/protocol'
+import { functionKinds, MAPPING_BEING_MADE } from 'millrace/protocol'
 import { DefinitionFault } from './definition-fault.ts'
 import { functionExists, functionsOf, noFunction, type DefinitionDoor } from './functions.ts'
 import { getMapping, listMappings, mappingGroup, mappingsOf, type NamedMapping } from './mappings.ts'
@@ -19,6 +19,14 @@ export async function deleteMapping(
   })
   await finishDeletion(client, uuid)
   return { uuid, mapping }
+}
+
+/** Marks a mapping for its end that somebody began to make. Rejects where it is made by now. */
+export async function giveUpMaking(client: Client, uuid: string): Promise<void> {
+  await mappingsOf(client).update(uuid, (found) => {
+    if (found?.version === MAPPING_BEING_MADE) return { ...found, state: 'deleting' }
+    throw new DefinitionFault('missing', '', `The mapping ${uuid} is made or gone by now.`)
+  })
 }
 
 /** Removes all that is left of a mapping that is marked. Resolves with false while a member has its group. */

@@ -3,9 +3,12 @@
 import { MillraceError, type Client, type Documents } from 'millrace'
 import {
   functionKinds,
+  MAPPING_BEING_MADE,
+  mappingBefore,
   parseShardId,
   shardIdOf,
   type EventSourceMapping,
+  type KeptMapping,
   type SkippedRecords,
 } from 'millrace/protocol'
 import { checkedMapping, type MappingInput } from './checks.ts'
@@ -43,18 +46,34 @@ export async function createMapping(
   await getFunction(client, fields.function)
   await requireStream(client, { place: 'source.stream', stream: fields.source.stream, isMade: createsSource })
   await requireDestinations(client, fields)
-  for (const { uuid, mapping } of await listMappings(client, { function: fields.function })) {
-    if (mapping.source.stream !== fields.source.stream || mapping.source.consumer !== fields.source.consumer)
-      continue
-    const message = `The function ${fields.function} reads ${mapping.source.stream} already, by the mapping ${uuid}.`
-    throw new DefinitionFault('exists', '', message)
-  }
-  const uuid = newUuid()
-  if (fields.source.from === 'LATEST') await beginAtTails(client, uuid, fields.source.stream)
   const at = now()
-  const mapping: EventSourceMapping = { ...fields, createdAt: at, updatedAt: at, version: 1 }
-  await mappingsOf(client).put(uuid, mapping, { expectedVersion: 0 })
+  const wanted: EventSourceMapping = { ...fields, createdAt: at, updatedAt: at, version: MAPPING_BEING_MADE }
+  const documents = mappingsOf(client)
+  const uuid = newUuid()
+  await refuseSecond(client, { name: uuid, version: Infinity, value: wanted })
+  const { version } = await documents.put(uuid, wanted, { expectedVersion: 0 })
+  try {
+    await refuseSecond(client, { name: uuid, version, value: wanted })
+  } catch (error) {
+    await documents.delete(uuid)
+    throw error
+  }
+  if (fields.source.from === 'LATEST') await beginAtTails(client, uuid, fields.source.stream)
+  const { value: mapping } = await documents.update(uuid, (found) => {
+    if (found === undefined || found.state === 'deleting') throw noMapping(uuid)
+    return found.version === MAPPING_BEING_MADE ? { ...found, version: 1 } : found
+  })
   return { uuid, mapping }
+}
+
+/** Refuses a mapping that another came before. */
+async function refuseSecond(client: Client, own: KeptMapping): Promise<void> {
+  const all: KeptMapping[] = []
+  for await (const each of mappingsOf(client).list()) all.push(each)
+  const first = mappingBefore(all, own)
+  if (first === undefined) return
+  const message = `The function ${own.value.function} reads ${own.value.source.stream} already, by the mapping ${first.name}.`
+  throw new DefinitionFault('exists', '', message)
 }
 
 /** Changes a mapping; what is left out stays. */

@@ -3,11 +3,12 @@
 import { MillraceError, type KeptDocuments } from 'millrace'
 import {
   functionKinds,
+  MAPPING_BEING_MADE,
   type EventSourceMapping,
   type EventSourceReport,
   type FunctionDefinition,
 } from 'millrace/protocol'
-import { finishDeletion } from '../definitions/deletion.ts'
+import { finishDeletion, giveUpMaking } from '../definitions/deletion.ts'
 import { MappingRun, type MappingParts } from './mapping-run.ts'
 
 /** How often reports are looked at, and deletions tried again. */
@@ -16,8 +17,12 @@ const LOOK_MS = 2000
 const COUNTERS_MS = 10_000
 /** Copies that were not heard of for so long are left out. */
 const COPY_LIFE_MS = 60_000
+/** Making a mapping takes no longer. */
+const MAKING_MS = 120_000
 
 interface Entry {
+  /** When the mapping was first seen. */
+  readonly since: number
   run: MappingRun | undefined
   /** What the run was begun with. */
   begun: string | undefined
@@ -80,6 +85,7 @@ export class Mappings {
     let entry = this.#entries.get(uuid)
     if (entry === undefined) {
       entry = {
+        since: this.#parts.now(),
         run: undefined,
         begun: undefined,
         line: Promise.resolve(),
@@ -121,6 +127,10 @@ export class Mappings {
       await finishDeletion(this.#parts.client, uuid)
       return
     }
+    if (mapping.version === MAPPING_BEING_MADE) {
+      if (this.#isAbandoned(entry)) await giveUpMaking(this.#parts.client, uuid)
+      return
+    }
     if (wanted === undefined) return this.#tell(uuid, entry, { ...told(mapping), state: 'disabled' })
     if (!isThere) {
       const reason = `There is no function ${mapping.function}.`
@@ -135,10 +145,17 @@ export class Mappings {
     }
   }
 
+  /** True where whoever makes a mapping has not done so in a long time: it has died on the way. */
+  #isAbandoned({ since }: Entry): boolean {
+    return this.#parts.now() - since > MAKING_MS
+  }
+
   /** Reports what has changed, and ends what is to be ended. */
   #look(): void {
     for (const [uuid, entry] of this.#entries) {
-      if (this.#kept.get(uuid)?.state === 'deleting') this.#changed(uuid)
+      const mapping = this.#kept.get(uuid)
+      const isMade = mapping?.version !== MAPPING_BEING_MADE
+      if (mapping?.state === 'deleting' || (!isMade && this.#isAbandoned(entry))) this.#changed(uuid)
       const { run } = entry
       if (run === undefined) continue
       void run

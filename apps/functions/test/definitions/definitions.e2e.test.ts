@@ -81,6 +81,22 @@ it('a mapping needs its function and its stream, makes the stream of its output,
   expect(await listMappings(client, { function: 'mapped' })).toHaveLength(2)
 })
 
+it('of mappings that several doors make at once one is made, and nothing is left of the others', async () => {
+  await createFunction(door, 'raced', { target })
+  const input = { function: 'raced', source: { stream: 'clicks', from: 'LATEST' } } as const
+  const others = await Promise.all([1, 2, 3].map(() => connect(broker.url, { dial: broker.dial })))
+  const doors = others.map((other) => ({ client: other, now: door.now, uuid: door.uuid }))
+  const results = await Promise.allSettled(doors.map((each) => createMapping(each, input)))
+  await Promise.all(others.map((other) => other.close()))
+  const made = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  const refused = results.flatMap((result) =>
+    result.status === 'rejected' ? [result.reason as unknown] : [],
+  )
+  expect(made).toMatchObject([{ mapping: { version: 1, state: 'enabled' } }])
+  expect(refused).toMatchObject([{ code: 'exists' }, { code: 'exists' }])
+  expect(await listMappings(client, { function: 'raced' })).toEqual(made)
+})
+
 it('a mapping is changed, stopped, resumed and told what to skip', async () => {
   await createFunction(door, 'changed', { target })
   const { uuid } = await createMapping(door, {

@@ -1,4 +1,5 @@
 // What operators and hostile handlers do to mappings that run: streams that are made again, changes while a lane is blocked, endless errors.
+import type { EventSourceMapping } from 'millrace/protocol'
 import { describe, expect, it } from 'vitest'
 import { describeMapping, skipRecords, updateMapping } from '../../src/definitions/index.ts'
 import {
@@ -119,6 +120,26 @@ describe('streams that are made again', () => {
     await updateMapping(door(app), uuid, { to: { stream: 'other' } })
     await expect.poll(async () => numbersOf(await storedIn(app.client, 'other'))).toEqual([1, 2, 3])
   })
+})
+
+it('a mapping that is being made is not run before it is made, and removed where that is given up', async () => {
+  await using app = await smallApp()
+  await app.client.createStream('clicks')
+  const seen: string[] = []
+  const see: TestFunction = ({ Records }) => void seen.push(...Records.map(dataOf))
+  const uuid = await app.create('sees', see, { source: { stream: 'clicks', from: 'TRIM_HORIZON' } })
+  const documents = app.client.documents<EventSourceMapping>('event-source-mappings')
+  const { value } = (await documents.get(uuid))!
+  await documents.put(uuid, { ...value, version: 0 })
+  await documents.put('given-up', { ...value, version: 0 })
+  await put(app, 'clicks', 0, 1)
+  await app.start()
+  await documents.put(uuid, value)
+  await expect.poll(() => seen).toEqual(['0'])
+  expect(await documents.get('given-up')).toBeDefined()
+  app.aheadMs = 3_600_000
+  await expect.poll(() => documents.get('given-up')).toBeUndefined()
+  expect(seen).toEqual(['0'])
 })
 
 it('more lanes, while one is blocked: what the others have stored is not stored again', async () => {

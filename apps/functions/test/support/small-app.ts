@@ -19,6 +19,8 @@ export interface SmallApp extends AsyncDisposable {
   readonly posted: { readonly url: string; readonly body: unknown }[]
   /** The status that HTTP destinations answer with. */
   postStatus: number
+  /** How far the app's clock is ahead. */
+  aheadMs: number
   /** Begins a copy of the app; several may run. When the signal fires, it loses the broker at once, as by its death. */
   start(death?: AbortSignal): Promise<Mappings>
   /** Makes a function and a mapping of it. */
@@ -37,6 +39,7 @@ export async function smallApp(): Promise<SmallApp> {
     warnings: [],
     posted: [],
     postStatus: 200,
+    aheadMs: 0,
     start: async (death) => {
       const own = await connect(broker.url, { dial: broker.dial, ...(death && { signal: death }) })
       const mappings = await Mappings.open({
@@ -48,7 +51,7 @@ export async function smallApp(): Promise<SmallApp> {
           return Promise.resolve(app.postStatus)
         },
         functionArn: (name) => `arn:aws:lambda:us-east-1:000000000000:function:${name}`,
-        now: Date.now,
+        now: () => Date.now() + app.aheadMs,
         random: Math.random,
         uuid: randomUUID,
         warn: (message, error) => app.warnings.push(`${message} ${String(error)}`),

@@ -63,10 +63,17 @@ export class LambdaDocuments {
     return this.translated(call, '*', () => gathered(mappingsOf(call).list()))
   }
 
-  async makeMapping(call: DocumentCall, uuid: string, mapping: EventSourceMapping): Promise<void> {
-    await this.translated(call, mappingResource(uuid), () =>
+  /** Returns the version of the document. */
+  async makeMapping(call: DocumentCall, uuid: string, mapping: EventSourceMapping): Promise<number> {
+    const { version } = await this.translated(call, mappingResource(uuid), () =>
       mappingsOf(call).put(uuid, mapping, { expectedVersion: 0 }),
     )
+    return version
+  }
+
+  /** Takes back a mapping that nothing has run. */
+  async withdrawMapping(call: DocumentCall, uuid: string): Promise<void> {
+    await this.translated(call, mappingResource(uuid), () => mappingsOf(call).delete(uuid))
   }
 
   /** Changes a mapping as the caller. `change` may be called several times, and may throw. Throws ResourceNotFoundException. */

@@ -1,6 +1,12 @@
 // CreateEventSourceMapping. Runs in the endpoint. Answers when the mapping is kept; it is Creating until the app functions takes it on.
-import type { EventSourceMapping, MappingStart } from 'millrace/protocol'
+import {
+  MAPPING_BEING_MADE,
+  mappingBefore,
+  type EventSourceMapping,
+  type MappingStart,
+} from 'millrace/protocol'
 import type { LambdaCall } from '../lambda-call.ts'
+import { noMapping } from '../lambda-documents.ts'
 import type { LambdaParts } from '../lambda-parts.ts'
 import { invalidParameter, LambdaError } from '../model/errors.ts'
 import type { LambdaInput } from '../model/operations.ts'
@@ -47,11 +53,22 @@ export async function createMapping(
     }),
     createdAt: now,
     updatedAt: now,
-    version: 1,
+    version: MAPPING_BEING_MADE,
   }
   const uuid = parts.uuid()
-  await parts.documents.makeMapping(call, uuid, mapping)
-  return { uuid, mapping }
+  const { documents } = parts
+  const version = await documents.makeMapping(call, uuid, mapping)
+  // Other doors make mappings too.
+  const first = mappingBefore(await documents.mappings(call), { name: uuid, version, value: mapping })
+  if (first !== undefined) {
+    await documents.withdrawMapping(call, uuid)
+    throw existing({ arn, name, uuid: first.name })
+  }
+  const made = await documents.changeMapping(call, uuid, (found) => {
+    if (found.state === 'deleting') throw noMapping()
+    return found.version === MAPPING_BEING_MADE ? { ...found, version: 1 } : found
+  })
+  return { uuid, mapping: made }
 }
 
 /** A function has one mapping to a stream, or to a consumer of it. */
@@ -75,9 +92,13 @@ export async function refuseSecond(
       value.source.consumer === source.consumer,
   )
   if (found === undefined) return
-  throw new LambdaError(
+  throw existing({ arn, name, uuid: found.name })
+}
+
+function existing({ arn, name, uuid }: Record<'arn' | 'name' | 'uuid', string>): LambdaError {
+  return new LambdaError(
     'ResourceConflictException',
-    `The event source arn (" ${arn} ") and function (" ${name} ") provided mapping already exists. Please update or delete the existing mapping with UUID ${found.name}`,
+    `The event source arn (" ${arn} ") and function (" ${name} ") provided mapping already exists. Please update or delete the existing mapping with UUID ${uuid}`,
   )
 }
 
