@@ -19,6 +19,7 @@ const MEMORY_BYTES_MAX = 128 * 2 ** 20
 /** The time of the machine. */
 const machineClock: Clock = {
   now: Date.now,
+  monotonic: () => performance.now(),
   after: (ms, then) => {
     const timer = setTimeout(then, ms)
     return () => clearTimeout(timer)

@@ -173,7 +173,7 @@ export class Buffers implements RoomHolder {
         from: sequenceNumber,
         last: sequenceNumber,
         ms: arrivedAt,
-        since: clock.now(),
+        since: clock.monotonic(),
       }
       lane.open = open
       this.#openLanes++
@@ -254,7 +254,7 @@ export class Buffers implements RoomHolder {
     if (at >= this.#timerAt) return
     this.#cancelTimer?.()
     this.#timerAt = at
-    this.#cancelTimer = clock.after(Math.max(0, at - clock.now()), () => {
+    this.#cancelTimer = clock.after(Math.max(0, at - clock.monotonic()), () => {
       try {
         this.#due()
       } catch (error) {
@@ -267,7 +267,7 @@ export class Buffers implements RoomHolder {
     this.#timerAt = Infinity
     this.#cancelTimer = undefined
     const { clock, definition } = this.#parts
-    const until = clock.now() - definition.buffer.intervalMs
+    const until = clock.monotonic() - definition.buffer.intervalMs
     for (const lane of this.#parts.lanes.all())
       if (lane.open !== undefined && lane.open.since <= until) this.seal(lane)
     this.#setTimer()

@@ -6,6 +6,8 @@ const LAST_MS = 30_000
 export interface Clock {
   /** Milliseconds since 1970. */
   now(): number
+  /** Milliseconds of which only differences mean anything: spans are measured by them, as the time of the day may be set back. */
+  monotonic(): number
   /** Calls `then` after a time. Returns a function that takes that back. */
   after(ms: number, then: () => void): () => void
 }

@@ -42,7 +42,7 @@ interface Held {
   readonly run: ShardRun
   /** The newest call: its context can checkpoint all that was taken. */
   context: BatchContext
-  /** When the group was last told of it, by the clock. */
+  /** When the group was last told of it, by the monotonic clock. */
   checkpointAt: number
 }
 
@@ -157,7 +157,7 @@ export class DeliveryRunner {
     if (known?.epoch === epoch) return known
     known?.run.stop(new Error('Another lease of the shard has begun.'))
     const run = await this.#openRun(context, () => this.#held.get(key))
-    const held: Held = { epoch, run, context, checkpointAt: 0 }
+    const held: Held = { epoch, run, context, checkpointAt: -Infinity }
     this.#held.set(key, held)
     return held
   }
@@ -171,6 +171,8 @@ export class DeliveryRunner {
       name: `${progressPrefix(name)}${streamId}/${shardIndex}`,
       epoch,
       pause: (attempt) => wait(clock, backoff(attempt, random), signal),
+      onTrouble: (error) =>
+        log('warn', `${name}: the progress of ${shardId} cannot be kept now, and that is tried again`, error),
     })
     return ShardRun.open({
       shard: { delivery: name, streamId, shardIndex },
@@ -190,8 +192,8 @@ export class DeliveryRunner {
         if (now?.epoch !== epoch || position <= 0) return
         // The document says where to go on; the group's checkpoint says from where to read, and may be behind: each costs a flush.
         this.#faults = 0
-        const at = clock.now()
-        if (!isIdle && Math.abs(at - now.checkpointAt) < CHECKPOINT_MS) return
+        const at = clock.monotonic()
+        if (!isIdle && at - now.checkpointAt < CHECKPOINT_MS) return
         now.checkpointAt = at
         now.context.checkpoint({ shardId, sequenceNumber: position - 1 }).catch(() => {})
       },

@@ -12,7 +12,7 @@ export interface OpenHeap {
   readonly from: number
   last: number
   ms: number
-  /** By the clock of the delivery. */
+  /** By the monotonic clock of the delivery. */
   readonly since: number
 }
 

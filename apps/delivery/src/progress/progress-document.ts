@@ -22,10 +22,13 @@ export interface ProgressPlace {
   readonly epoch: number
   /** Waits before a put whose outcome is not known is looked at again. Rejects when nobody wants it any more. */
   readonly pause: (attempt: number) => Promise<void>
+  /** Told why the document cannot be had or kept, once for each reason in a row. It is tried again. */
+  readonly onTrouble: (error: unknown) => void
 }
 
 /** Takes the document over for a lease. Rejects with Fenced where a later one has it. */
-export async function takeProgress(place: ProgressPlace): Promise<ProgressDocument> {
+export async function takeProgress(given: ProgressPlace): Promise<ProgressDocument> {
+  const place = { ...given, onTrouble: onceInARow(given.onTrouble) }
   for (let attempt = 0; ; attempt++) {
     try {
       const document = await place.documents.get(place.name)
@@ -38,8 +41,19 @@ export async function takeProgress(place: ProgressPlace): Promise<ProgressDocume
       return new KeptProgress(place, found, { version, serial: taken.serial })
     } catch (error) {
       if (error instanceof Fenced) throw error
+      place.onTrouble(error)
       await place.pause(attempt)
     }
+  }
+}
+
+function onceInARow(tell: (error: unknown) => void): (error: unknown) => void {
+  let last: string | undefined
+  return (error) => {
+    const reason = String(error)
+    if (reason === last) return
+    last = reason
+    tell(error)
   }
 }
 
@@ -74,7 +88,7 @@ class KeptProgress implements ProgressDocument {
   }
 
   async #put(state: Omit<ShardProgress, 'epoch' | 'serial'>): Promise<void> {
-    const { documents, name, epoch, pause } = this.#place
+    const { documents, name, epoch, pause, onTrouble } = this.#place
     const serial = ++this.#serial
     const value = { ...state, epoch, serial }
     for (let attempt = 0; ; attempt++) {
@@ -83,6 +97,7 @@ class KeptProgress implements ProgressDocument {
         return
       } catch (error) {
         if (MillraceError.is(error) && error.code === 'invalidArgument') throw error
+        onTrouble(error)
         await pause(attempt)
         if (await this.#isStored(serial)) return
       }
@@ -91,7 +106,7 @@ class KeptProgress implements ProgressDocument {
 
   /** Looks whether a put without an answer was done. Throws Fenced where the document is another's. */
   async #isStored(serial: number): Promise<boolean> {
-    const { documents, name, epoch, pause } = this.#place
+    const { documents, name, epoch, pause, onTrouble } = this.#place
     for (let attempt = 0; ; attempt++) {
       try {
         const document = await documents.get(name)
@@ -100,6 +115,7 @@ class KeptProgress implements ProgressDocument {
         return document.value.serial >= serial
       } catch (error) {
         if (error instanceof Fenced) throw error
+        onTrouble(error)
         await pause(attempt)
       }
     }

@@ -60,6 +60,8 @@ export async function replay(key: string, store: ObjectStore, replaying: ReplayP
     // No lease numbers these: whoever begins later is the one that counts.
     epoch: clock.now() * 1000 + Math.floor(random() * 1000),
     pause: (attempt) => wait(clock, backoff(attempt, random), signal),
+    onTrouble: (error) =>
+      log('warn', `${name}: the progress of ${key} cannot be kept now, and that is tried again`, error),
   })
   // Read once nobody else can end it: who has ended it before this has removed it.
   const records = await recordsOf(store, key, signal)

@@ -65,6 +65,7 @@ it('a delivery whose work in a shard ends by a fault: takes the shard anew, and 
     // Its waits are over at once.
     clock: {
       now: Date.now,
+      monotonic: () => performance.now(),
       after: (_ms: number, then: () => void) => {
         const timer = setImmediate(then)
         return () => clearImmediate(timer)

@@ -39,7 +39,7 @@ function pipeline(definition: Partial<PipedBy>) {
     { source, prefix: '', ...definition },
     {
       caller: shouting,
-      clock: { now: () => 7, after: () => () => undefined },
+      clock: { now: () => 7, monotonic: () => 7, after: () => () => undefined },
       random: () => 0,
       invocationId: () => 'id',
     },

@@ -18,10 +18,21 @@ import { objectTargets } from '../../src/targets/object-targets.ts'
 
 export class ManualClock implements Clock {
   #ms = 1_700_000_000_000
+  /** Added to the time of the day alone. */
+  #step = 0
   readonly #timers = new Set<{ readonly at: number; readonly run: () => void }>()
 
   now(): number {
+    return this.#ms + this.#step
+  }
+
+  monotonic(): number {
     return this.#ms
+  }
+
+  /** Sets the time of the day back. */
+  stepBack(ms: number): void {
+    this.#step -= ms
   }
 
   after(ms: number, then: () => void): () => void {
@@ -96,6 +107,7 @@ export class SmallShard {
       documents: this.#documents(life),
       name,
       epoch,
+      onTrouble: () => {},
       pause: () => (life.isOver ? Promise.reject(new Error('This life is over.')) : turn()),
     })
     const parts = (of: DeliveryDefinition): DeliveryParts => ({

@@ -24,6 +24,7 @@ function hastyClock() {
   const waits: number[] = []
   const clock: Clock = {
     now: () => 1_700_000_009_000,
+    monotonic: () => 0,
     after: (ms, then) => {
       waits.push(ms)
       queueMicrotask(then)
