@@ -1,4 +1,5 @@
 // The public names of the app: what `import … from '@millrace/analytics'` gives.
+export { Engine, type EngineOptions, type EngineSession } from './engine/index.ts'
 export { PlanFault } from './plan/plan-fault.ts'
 export type {
   ArrivalRange,

@@ -212,7 +212,7 @@ function tellRefusals(terminal: Terminal, { refused, firstRefused }: Refusals): 
   const { stream, row } = firstRefused
   tell(
     terminal,
-    `${countOf(refused, 'record')} ${refused === 1 ? 'is' : 'are'} no rows; the first is record ${row.sequenceNumber} of shard ${row.shard} of ${stream}: ${row.reason}`,
+    `${countOf(refused, 'record')} ${refused === 1 ? 'is no row' : 'are no rows'}; the first is record ${row.sequenceNumber} of shard ${row.shard} of ${stream}: ${row.reason}`,
   )
 }
 

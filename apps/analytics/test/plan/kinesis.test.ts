@@ -1,12 +1,8 @@
 // Kinesis Data Analytics' own forms: the shapes of its documented examples give what the same question in windows gives, or say what to write.
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { openPlanner, type Planner } from './planner.ts'
+import { expect, it } from 'vitest'
+import { plannerOfTests } from './planner.ts'
 
-let planner: Planner
-beforeAll(async () => {
-  planner = await openPlanner()
-})
-afterAll(() => planner[Symbol.asyncDispose]())
+const planner = plannerOfTests()
 
 const S = '"SOURCE_SQL_STREAM_001"'
 const head = `CREATE OR REPLACE STREAM "OUT" ("ticker" VARCHAR(4), "n" INTEGER);\n`
@@ -56,7 +52,10 @@ it.each([
     `SELECT date_trunc('minute', at_time) AS m, COUNT(*) AS n FROM STAGGER(TABLE ${S} PARTITION BY (date_trunc('minute', at_time), ticker), DESCRIPTOR(arrival_time), INTERVAL '1' MINUTE) GROUP BY date_trunc('minute', at_time), ticker, window_start, window_end`,
   ],
 ])('reads %s', async (_, kinesis, own) => {
-  const [a, b] = await Promise.all([planner.plan(pump(kinesis)), planner.plan(`INSERT INTO "OUT" ${own}`)])
+  const [a, b] = await Promise.all([
+    planner().plan(pump(kinesis)),
+    planner().plan(`INSERT INTO "OUT" ${own}`),
+  ])
   expect(a.statements[0]).toMatchObject({ target: 'OUT', sql: b.statements[0]!.sql })
   const withoutOrder = ({ inputs }: typeof a) =>
     inputs.map((input) => ({ ...input, columns: new Set(input.columns) }))
@@ -64,7 +63,7 @@ it.each([
 })
 
 it('takes a stream that another pump reads to be of the query alone', async () => {
-  const plan = await planner.plan(
+  const plan = await planner().plan(
     `CREATE OR REPLACE STREAM "IN_APP" (a INTEGER); CREATE OR REPLACE STREAM "OUT" (b INTEGER);
      CREATE OR REPLACE PUMP "ONE" AS INSERT INTO "IN_APP" SELECT STREAM a FROM ${S} WHERE a > 3;
      CREATE OR REPLACE PUMP "TWO" AS INSERT INTO "OUT" SELECT STREAM a * 2 AS b FROM "IN_APP"`,
@@ -97,11 +96,11 @@ it.each([
   ],
   [`SELECT STREAM AVG(x) OVER (PARTITION BY k ROWS 3 PRECEDING) FROM ${S}`, 'RANGE BETWEEN INTERVAL'],
 ])('says what to write instead of %s', async (select, words) => {
-  await expect(planner.plan(pump(select))).rejects.toThrow(words)
+  await expect(planner().plan(pump(select))).rejects.toThrow(words)
 })
 
 it('says which of its statements there are', async () => {
-  await expect(planner.plan(`${head}CREATE FUNCTION f(x INTEGER) RETURNS INTEGER`)).rejects.toThrow(
+  await expect(planner().plan(`${head}CREATE FUNCTION f(x INTEGER) RETURNS INTEGER`)).rejects.toThrow(
     'Line 2, column 8',
   )
 })

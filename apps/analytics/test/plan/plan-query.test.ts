@@ -1,24 +1,17 @@
 // Statements of a text, inputs of a plan, and what a batch reads.
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createInputs, openPlanner, runBetween, type Planner } from './planner.ts'
+import { expect, it } from 'vitest'
+import { createInputs, minute, plannerOfTests, runBetween, tumble } from './planner.ts'
 
-let planner: Planner
-beforeAll(async () => {
-  planner = await openPlanner()
-})
-afterAll(() => planner[Symbol.asyncDispose]())
-
-const minute = `INTERVAL '1' MINUTE`
-const tumble = `TUMBLE(TABLE clicks, DESCRIPTOR(ts), ${minute})`
+const planner = plannerOfTests()
 
 it('shows the line of a fault and where in it', async () => {
-  await expect(planner.plan('INSERT INTO x\n  SELECT k, now()\nFROM clicks')).rejects.toThrow(
+  await expect(planner().plan('INSERT INTO x\n  SELECT k, now()\nFROM clicks')).rejects.toThrow(
     /^Line 2, column 13: now\(\).*\n {4}SELECT k, now\(\)\n {14}\^$/,
   )
 })
 
 it('splits statements at semicolons alone, not at those in strings, names and comments', async () => {
-  const plan = await planner.plan(
+  const plan = await planner().plan(
     `INSERT INTO a SELECT ';' AS x, k FROM clicks; -- ;\nINSERT INTO "b;c" (x, "y;z") SELECT $$;$$, k /* ; /* ; */ ; */ FROM "cl;icks";\n;`,
   )
   expect(
@@ -31,7 +24,7 @@ it('splits statements at semicolons alone, not at those in strings, names and co
 })
 
 it('reads a stream once for all statements that go by the same time', async () => {
-  const plan = await planner.plan(
+  const plan = await planner().plan(
     `INSERT INTO a SELECT count(*) FROM ${tumble} GROUP BY window_start, window_end;
      INSERT INTO b SELECT k, count(*) FROM HOP(TABLE clicks, DESCRIPTOR(ts), ${minute}, INTERVAL '2' MINUTES) GROUP BY window_start, window_end, k;
      INSERT INTO c SELECT page FROM clicks`,
@@ -44,7 +37,7 @@ it('reads a stream once for all statements that go by the same time', async () =
 })
 
 it('makes statements that write to names of the query part of those that read them', async () => {
-  const plan = await planner.plan(
+  const plan = await planner().plan(
     `INSERT INTO step (seen, page) SELECT ts, lower(path) FROM clicks;
      INSERT INTO per_minute SELECT window_start, page, count(*) FROM TUMBLE(TABLE step, DESCRIPTOR(seen), ${minute}) GROUP BY window_start, window_end, page`,
     { inQuery: ['step'] },
@@ -54,7 +47,7 @@ it('makes statements that write to names of the query part of those that read th
 })
 
 it('names the files that a statement reads', async () => {
-  const plan = await planner.plan(
+  const plan = await planner().plan(
     `INSERT INTO x SELECT c.k FROM clicks c JOIN 'pages.csv' p ON c.k = p.k JOIN read_json('users.json') u ON c.u = u.u`,
   )
   expect(plan.statements[0]!.files).toEqual(['pages.csv', 'users.json'])
@@ -62,20 +55,20 @@ it('names the files that a statement reads', async () => {
 
 it('tells which columns of a known stream are read, in its order and with its names', async () => {
   const columnsOf = (stream: string) => (stream === 'clicks' ? ['Page', 'ts', 'size', 'user'] : ['id'])
-  const plan = await planner.plan('INSERT INTO x SELECT size, page, id FROM clicks, (SELECT 1 AS id)', {
+  const plan = await planner().plan('INSERT INTO x SELECT size, page, id FROM clicks, (SELECT 1 AS id)', {
     columnsOf,
   })
   expect(plan.inputs[0]!.columns).toEqual(['Page', 'size'])
 })
 
 it('loses nothing of numbers', async () => {
-  const plan = await planner.plan(
+  const plan = await planner().plan(
     'INSERT INTO x SELECT 9007199254740993 AS a, 1.10::DOUBLE AS b, 170141183460469231731687303715884105727 AS c, 1e300 AS d, k FROM clicks',
     { columnsOf: () => ['ts', 'k', 'v'] },
   )
-  await createInputs(planner.session, plan)
-  await planner.session.run(`INSERT INTO ${plan.inputs[0]!.held} (k) VALUES ('x')`)
-  expect(await runBetween(planner.session, plan.statements[0]!, undefined, 0)).toEqual([
+  await createInputs(planner().session, plan)
+  await planner().session.run(`INSERT INTO ${plan.inputs[0]!.held} (k) VALUES ('x')`)
+  expect(await runBetween(planner().session, plan.statements[0]!, undefined, 0)).toEqual([
     { a: '9007199254740993', b: 1.1, c: '170141183460469231731687303715884105727', d: 1e300, k: 'x' },
   ])
 })
@@ -96,7 +89,7 @@ it.each([
   [`arrival_time < now()`, {}],
   [`arrival_time > ts`, {}],
 ] as const)('reads of a batch WHERE %s only what arrived then', async (condition, arrival) => {
-  const plan = await planner.plan(
+  const plan = await planner().plan(
     `SELECT k, count(*) FROM clicks WHERE ${condition} GROUP BY k ORDER BY 2 LIMIT 3`,
     {
       isContinuous: false,
@@ -124,12 +117,12 @@ it.each([
   [`SELECT (SELECT count(*) FROM 'x.csv' WHERE c.arrival_time > '2026-01-01') FROM clicks c`, false],
   [`SELECT a.k FROM clicks a, clicks b WHERE a.arrival_time > '2026-01-01'`, false],
 ] as const)('of a batch, prunes what %s reads: %s', async (text, isPruned) => {
-  const plan = await planner.plan(text, { isContinuous: false })
+  const plan = await planner().plan(text, { isContinuous: false })
   expect('from' in plan.inputs[0]!.arrival).toBe(isPruned)
 })
 
 it('lets a batch ask what a query that runs for ever may not', async () => {
-  const plan = await planner.plan(
+  const plan = await planner().plan(
     `SELECT DISTINCT a.k, now() FROM clicks a JOIN views b ON a.k = b.k WHERE a.k IN (SELECT k FROM users) ORDER BY 1 LIMIT 3`,
     { isContinuous: false },
   )

@@ -1,4 +1,5 @@
 // A planner over a database of its own, and a runner of plans in small: for tests.
+import { afterAll, beforeAll } from 'vitest'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Engine, type EngineRow, type EngineSession } from '../../src/engine/index.ts'
@@ -11,7 +12,7 @@ export interface Planner extends AsyncDisposable {
   plan(text: string, options?: Partial<PlanOptions>): Promise<QueryPlan>
 }
 
-export async function openPlanner(): Promise<Planner> {
+async function openPlanner(): Promise<Planner> {
   const engine = await Engine.open({
     memory: 2 ** 28,
     threads: 1,
@@ -25,6 +26,21 @@ export async function openPlanner(): Promise<Planner> {
     [Symbol.asyncDispose]: () => engine.close(),
   }
 }
+
+/** A planner that the tests of a file share. */
+export function plannerOfTests(): () => Planner {
+  let planner: Planner
+  beforeAll(async () => {
+    planner = await openPlanner()
+  })
+  afterAll(() => planner[Symbol.asyncDispose]())
+  return () => planner
+}
+
+export const minute = `INTERVAL '1' MINUTE`
+
+/** A table of windows over the stream of most tests. */
+export const tumble = `TUMBLE(TABLE clicks, DESCRIPTOR(ts), ${minute})`
 
 /** A row of an input: its time in microseconds, a key, a value. */
 export interface TestRow {

@@ -1,16 +1,9 @@
 // What is refused of queries that run for ever: where, and in which words.
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import type { PlanFault } from '../../src/plan/plan-fault.ts'
-import { openPlanner, type Planner } from './planner.ts'
+import { minute, plannerOfTests, tumble } from './planner.ts'
 
-let planner: Planner
-beforeAll(async () => {
-  planner = await openPlanner()
-})
-afterAll(() => planner[Symbol.asyncDispose]())
-
-const minute = `INTERVAL '1' MINUTE`
-const tumble = `TUMBLE(TABLE clicks, DESCRIPTOR(ts), ${minute})`
+const planner = plannerOfTests()
 
 /** A text, the line of its fault and what stands there, and some of its words. */
 const refused: readonly (readonly [string, string, string])[] = [
@@ -208,10 +201,12 @@ const refused: readonly (readonly [string, string, string])[] = [
 ]
 
 it.each(refused)('refuses %s', async (text, place, words) => {
-  const fault = await planner.plan(text).then(
-    () => undefined,
-    (error: unknown) => error as PlanFault,
-  )
+  const fault = await planner()
+    .plan(text)
+    .then(
+      () => undefined,
+      (error: unknown) => error as PlanFault,
+    )
   expect(fault?.name).toBe('PlanFault')
   const line = text.split('\n')[fault!.place.line - 1]!
   expect(fault!.place.line + ': ' + line.slice(fault!.place.column - 1)).toContain(place)

@@ -1,15 +1,8 @@
 // Queries that run for ever: their kind, and what they read, by which time, for how long.
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { openPlanner, type Planner } from './planner.ts'
+import { expect, it } from 'vitest'
+import { minute, plannerOfTests, tumble } from './planner.ts'
 
-let planner: Planner
-beforeAll(async () => {
-  planner = await openPlanner()
-})
-afterAll(() => planner[Symbol.asyncDispose]())
-
-const minute = `INTERVAL '1' MINUTE`
-const tumble = `TUMBLE(TABLE clicks, DESCRIPTOR(ts), ${minute})`
+const planner = plannerOfTests()
 
 /** A SELECT, its kind, and its inputs as `stream(columns) by time held seconds`. */
 const taken: readonly (readonly [string, string, string])[] = [
@@ -165,7 +158,7 @@ const taken: readonly (readonly [string, string, string])[] = [
 ]
 
 it.each(taken)('takes %s', async (select, kind, inputs) => {
-  const plan = await planner.plan(`INSERT INTO x ${select}`)
+  const plan = await planner().plan(`INSERT INTO x ${select}`)
   const shown = plan.inputs.map(({ stream, columns, time, hold }) => {
     const names = columns === 'all' ? '*' : [...columns].sort().join(' ')
     const held = time === undefined ? '' : ` by ${time} held ${hold === undefined ? 'open' : hold / 1e6}`
@@ -188,8 +181,8 @@ const types: Readonly<Record<string, string>> = {
 const withoutFiles = taken.filter(([select]) => !/'\w+\.\w+'/.test(select))
 
 it.each(withoutFiles)('gives SQL that DuckDB runs, of %s', async (select) => {
-  const { session } = planner
-  const { statements, inputs } = await planner.plan(`INSERT INTO x ${select}`)
+  const { session } = planner()
+  const { statements, inputs } = await planner().plan(`INSERT INTO x ${select}`)
   for (const { relation, held, columns, needed, late } of inputs) {
     const names = columns === 'all' ? ['ts', 'k', 'page', 'size'] : columns
     const declared = names.map((name) => `"${name}" ${types[name] ?? 'VARCHAR'}`).join(', ')

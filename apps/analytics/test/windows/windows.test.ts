@@ -1,21 +1,9 @@
 // Windows: what runs between watermarks give is together what one run over all rows gives, and what is computed by hand.
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import {
-  openPlanner,
-  runAtOnce,
-  runInSteps,
-  sorted,
-  testColumns,
-  type Planner,
-  type TestRow,
-} from '../plan/planner.ts'
+import { expect, it } from 'vitest'
+import { plannerOfTests, runAtOnce, runInSteps, sorted, testColumns, type TestRow } from '../plan/planner.ts'
 
-let planner: Planner
-beforeAll(async () => {
-  planner = await openPlanner()
-})
-afterAll(() => planner[Symbol.asyncDispose]())
+const planner = plannerOfTests()
 
 const SECOND = 1_000_000
 
@@ -159,15 +147,15 @@ function countedByHand(all: readonly ByHand[]) {
 }
 
 it.each(cases)('%s: gives the same in steps, at once, and by hand', async (_, table, byHand) => {
-  const plan = await planner.plan(
+  const plan = await planner().plan(
     `INSERT INTO x SELECT window_start, window_end, window_time, k, count(*)::INTEGER AS n, sum(v)::VARCHAR AS total FROM ${table} GROUP BY window_start, window_end, window_time, k`,
     { columnsOf: () => testColumns },
   )
   await fc.assert(
     fc.asyncProperty(rows, watermarks, ahead, async (all, steps, early) => {
       const expected = sorted(countedByHand(byHand(all)))
-      expect(sorted(await runAtOnce(planner.session, plan, [all]))).toEqual(expected)
-      expect(sorted(await runInSteps(planner.session, plan, [all], steps, early))).toEqual(expected)
+      expect(sorted(await runAtOnce(planner().session, plan, [all]))).toEqual(expected)
+      expect(sorted(await runInSteps(planner().session, plan, [all], steps, early))).toEqual(expected)
     }),
     { numRuns: 25 },
   )
@@ -217,12 +205,12 @@ const inSteps = [
 ] as const
 
 it.each(inSteps)('%s: gives the same in steps as at once', async (_, select) => {
-  const plan = await planner.plan(`INSERT INTO x ${select}`, { columnsOf: () => testColumns })
+  const plan = await planner().plan(`INSERT INTO x ${select}`, { columnsOf: () => testColumns })
   await fc.assert(
     fc.asyncProperty(rows, rows, watermarks, ahead, async (s, r, steps, early) => {
       const distinct = plan.inputs.map(({ stream }) => (stream === 's' ? s : r))
-      const expected = sorted(await runAtOnce(planner.session, plan, distinct))
-      expect(sorted(await runInSteps(planner.session, plan, distinct, steps, early))).toEqual(expected)
+      const expected = sorted(await runAtOnce(planner().session, plan, distinct))
+      expect(sorted(await runInSteps(planner().session, plan, distinct, steps, early))).toEqual(expected)
     }),
     { numRuns: 25 },
   )

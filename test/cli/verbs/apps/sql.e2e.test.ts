@@ -116,7 +116,7 @@ describe('millrace sql', () => {
     const { code, stdout, stderr } = await sql(['SELECT sum(n) AS n FROM mixed', '--format', 'json'])
     expect({ code, out: stdout.toString() }).toEqual({ code: 0, out: '{"n":3}\n' })
     expect(stderr).toMatch(
-      /^1 record is no rows?; the first is record 1 of shard 0 of mixed: .* no JSON object\.\n$/,
+      /^1 record is no row; the first is record 1 of shard 0 of mixed: .* no JSON object\.\n$/,
     )
   })
 
