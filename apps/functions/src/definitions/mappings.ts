@@ -66,7 +66,7 @@ export async function createMapping(
   return { uuid, mapping }
 }
 
-/** Refuses a mapping that another came before. */
+/** Refuses a mapping that another came before, made or being made. */
 async function refuseSecond(client: Client, own: KeptMapping): Promise<void> {
   const all: KeptMapping[] = []
   for await (const each of mappingsOf(client).list()) all.push(each)
@@ -76,7 +76,7 @@ async function refuseSecond(client: Client, own: KeptMapping): Promise<void> {
   throw new DefinitionFault('exists', '', message)
 }
 
-/** Changes a mapping; what is left out stays. */
+/** Changes a mapping; what is left out stays. Another function must be there, and have no mapping to the same stream or consumer. */
 export async function updateMapping(
   { client, now }: Pick<DefinitionDoor, 'client' | 'now'>,
   uuid: string,
@@ -84,7 +84,11 @@ export async function updateMapping(
 ): Promise<NamedMapping> {
   const { mapping: found } = await getMapping(client, uuid)
   const wanted = checkedMapping({ ...inputOf(found), ...changes })
-  if (changes.function !== undefined) await getFunction(client, changes.function)
+  if (wanted.function !== found.function) {
+    await getFunction(client, wanted.function)
+    const turned = { ...found, function: wanted.function }
+    await refuseSecond(client, { name: uuid, version: Infinity, value: turned })
+  }
   await requireDestinations(client, wanted)
   return change(client, uuid, (mapping) => ({
     ...checkedMapping({ ...inputOf(mapping), ...changes }),

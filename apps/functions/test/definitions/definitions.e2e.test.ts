@@ -131,6 +131,20 @@ it('a mapping is changed, stopped, resumed and told what to skip', async () => {
   ])
 })
 
+it('a mapping is not turned to a function that reads the stream already, as none is made', async () => {
+  for (const name of ['reading', 'turned', 'free']) await createFunction(door, name, { target })
+  const source = { stream: 'clicks', from: 'LATEST' } as const
+  const first = await createMapping(door, { function: 'reading', source })
+  const { uuid } = await createMapping(door, { function: 'turned', source })
+  await expect(updateMapping(door, uuid, { function: 'reading' })).rejects.toMatchObject({
+    code: 'exists',
+    message: expect.stringContaining(first.uuid) as string,
+  })
+  expect((await getMapping(client, uuid)).mapping).toMatchObject({ function: 'turned', version: 1 })
+  expect((await updateMapping(door, uuid, { function: 'turned' })).mapping.version).toBe(2)
+  expect((await updateMapping(door, uuid, { function: 'free' })).mapping.function).toBe('free')
+})
+
 it('a deleted mapping leaves nothing, and one that is being read is marked', async () => {
   await createFunction(door, 'ended', { target })
   const { uuid } = await createMapping(door, { function: 'ended', source: { stream: 'clicks' } })

@@ -52,7 +52,7 @@ ${table(
 
 Of Lambda's API (version 2015-03-31), the operations that call functions and have them called are answered at the same port, in JSON, for functions that
 are registered here (\`millrace function create\`). Mappings and calls are carried out by the app functions (\`serve --with functions,kinesis\`): until it
-has taken a mapping on, that is \`Creating\`. Operations that are not in this table are answered with \`UnknownOperationException\`.
+has taken a mapping on, that is \`Creating\`, and \`Updating\` where it was changed by then. Operations that are not in this table are answered with \`UnknownOperationException\`.
 
 With signatures, a caller needs grants on documents: \`functions\` to read for every function that he names, \`event-source-mappings\` to read and to write
 for mappings, and \`function-endpoints\` to read for calls; besides, to read the stream of a mapping, and to write where failures go.

@@ -8,6 +8,8 @@ import { givenOf } from './given.ts'
 type Configuration = LambdaOutput<'GetEventSourceMapping'>
 
 const SECOND_MS = 1000
+/** The version of a mapping that was made and never changed. */
+const FIRST_VERSION = 1
 
 export interface DescribedMapping {
   readonly uuid: string
@@ -54,7 +56,8 @@ export function describeMapping(
 export function stateOf(mapping: EventSourceMapping, report: EventSourceReport | undefined): string {
   const { state, version } = mapping
   if (state === 'deleting') return 'Deleting'
-  if (report === undefined) return 'Creating'
+  // Who has changed it waits for an end of the change, and does not know of a creation.
+  if (report === undefined) return version > FIRST_VERSION ? 'Updating' : 'Creating'
   const reached = report.state === 'disabled' ? 'disabled' : 'enabled'
   if (reached !== state) return state === 'enabled' ? 'Enabling' : 'Disabling'
   if (report.version < version) return 'Updating'

@@ -25,7 +25,16 @@ export function withGiven(
   before: EventSourceMapping['asGiven'],
   given: GivenMapping,
 ): Pick<EventSourceMapping, 'asGiven'> {
-  const all: GivenMapping = { ...givenOf({ ...(before && { asGiven: before }) }), ...given }
+  const { KMSKeyArn, MetricsConfig, ...fixed }: GivenMapping = {
+    ...givenOf({ ...(before && { asGiven: before }) }),
+    ...given,
+  }
+  const all: GivenMapping = {
+    ...fixed,
+    // An empty one takes back what was given.
+    ...(KMSKeyArn !== undefined && KMSKeyArn !== '' && { KMSKeyArn }),
+    ...((MetricsConfig?.Metrics ?? []).length > 0 && { MetricsConfig }),
+  }
   return Object.keys(all).length === 0 && before === undefined ? {} : { asGiven: { ...before, [DOOR]: all } }
 }
 

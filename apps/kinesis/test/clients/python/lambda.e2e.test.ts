@@ -1,16 +1,43 @@
-// The AWS CLI against the Lambda API of an endpoint. Skips where there is no CLI.
+// boto3 against the Lambda API of a daemon that runs functions, and the AWS CLI against that of an endpoint. Skips where Python has no boto3,
+// or where there is no CLI.
 import { functionKinds } from 'millrace/protocol'
 import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { FakeInvokePort } from '../../lambda/support/fake-invoke-port.ts'
 import { functionArnOf, LambdaWorld, streamArnOf } from '../../lambda/support/lambda-world.ts'
-import { environmentOf, hasAwsCli } from '../support/python.ts'
+import { ServedDaemon } from '../support/daemon.ts'
+import { checksOf, environmentOf, hasAwsCli, hasPython, runCheck } from '../support/python.ts'
 
 const run = promisify(execFile)
+const FILE = 'lambda_checks.py'
+
+const echo = `export const handler = async (event) => {
+  if (event.fail !== undefined) throw new Error(event.fail)
+  return event
+}`
+
+describe.skipIf(!hasPython('boto3'))('boto3 (skipped where Python has no boto3)', () => {
+  let daemon: ServedDaemon
+  beforeAll(async () => {
+    daemon = await ServedDaemon.start('functions,kinesis')
+    const module = join(daemon.directory, 'echo.mjs')
+    await writeFile(module, echo)
+    const waited = (...words: string[]) => vi.waitFor(() => daemon.printed(...words), { timeout: 60_000 })
+    await waited('function', 'create', 'echo', '--handler', module)
+    // From when this succeeds, the app takes calls.
+    await waited('function', 'invoke', 'echo')
+  })
+  afterAll(async () => await daemon[Symbol.asyncDispose]())
+
+  it.concurrent.each(checksOf(FILE))('$name: $promise', async (check) => {
+    const AWS_ENDPOINT_URL = `http://127.0.0.1:${daemon.kinesisPort}`
+    await runCheck(FILE, check, { AWS_ENDPOINT_URL, FUNCTION_NAME: 'echo' })
+  })
+})
 
 let world: LambdaWorld
 
