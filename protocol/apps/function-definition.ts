@@ -100,7 +100,7 @@ export interface EventSourceMapping {
   readonly asGiven?: Readonly<Record<string, unknown>>
 }
 
-/** What one copy of the app has done for a mapping since it began to run it, in the names of Lambda's metrics. */
+/** What one copy of the app has done for a mapping since it began, in the names of Lambda's metrics. */
 export interface EventSourceCounters {
   /** Records that were read. */
   readonly polledEventCount: number
@@ -114,12 +114,21 @@ export interface EventSourceCounters {
   readonly droppedEventCount: number
   /** Age of the last record of the call that ended last, in milliseconds; absent before the first. */
   readonly iteratorAgeMs?: number
-  readonly at: number
 }
 
-/** What the app says of a mapping. */
+/** What one copy of the app says of a mapping: of the shards that it has. */
+export interface EventSourceCopy extends Pick<
+  EventSourceReport,
+  'version' | 'state' | 'lastResult' | 'reason' | 'at'
+> {
+  /** When the call ended that the last result is of; absent before the first. */
+  readonly calledAt?: number
+  readonly counters: EventSourceCounters
+}
+
+/** What the app says of a mapping: all copies of it that were heard of lately, together. */
 export interface EventSourceReport {
-  /** That of the mapping. */
+  /** That of the mapping, as far as every copy has got. */
   readonly version: number
   readonly state: 'enabled' | 'disabled' | 'refused'
   /** Lambda's words: `No records processed`, `OK`, `PROBLEM: Function call failed`. */
@@ -127,7 +136,7 @@ export interface EventSourceReport {
   /** Why it is refused, or stands still, and where. */
   readonly reason?: string
   /** By a name of each copy of the app that was heard of lately. */
-  readonly copies?: Readonly<Record<string, EventSourceCounters>>
+  readonly copies?: Readonly<Record<string, EventSourceCopy>>
   readonly at: number
 }
 

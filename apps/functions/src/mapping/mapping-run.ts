@@ -8,7 +8,6 @@ import {
   parseShardId,
   streamArn,
   type EventSourceMapping,
-  type EventSourceReport,
   compileFilters,
   type RecordFilter,
 } from 'millrace/protocol'
@@ -18,8 +17,9 @@ import { sendFailure, type PostJson } from '../failures/failure-sender.ts'
 import type { Invoker } from '../invocation.ts'
 import { NamedWriter, type OutputWriter } from '../output/named-writer.ts'
 import { ProgressStore, ShardTakenError } from '../progress/progress-store.ts'
+import type { MappingMeter } from '../reports/mapping-meter.ts'
+import type { ToldMapping } from '../reports/mapping-reports.ts'
 import { ACCOUNT, REGION } from '../runtime/function-environment.ts'
-import { MappingMeter } from './mapping-meter.ts'
 import { rulesOf, skipsOf } from './rules.ts'
 import { ShardRun } from './shard-run.ts'
 
@@ -44,10 +44,17 @@ const AGAIN_MS = 2000
 /** Records that a handler gets at once. */
 const BATCH_RECORDS_MIN = 1000
 
+/** A mapping that is to be run. */
+export interface RunnableMapping {
+  readonly uuid: string
+  readonly mapping: EventSourceMapping
+  readonly meter: MappingMeter
+}
+
 export class MappingRun {
   readonly uuid: string
-  readonly meter = new MappingMeter()
   readonly #parts: MappingParts
+  readonly #meter: MappingMeter
   readonly #filter: RecordFilter | undefined
   readonly #shards = new Map<string, { readonly epoch: number; readonly run: Promise<ShardRun> }>()
   readonly #stopping = new AbortController()
@@ -56,16 +63,17 @@ export class MappingRun {
   #reason: string | undefined
   #running: Promise<void> = Promise.resolve()
 
-  private constructor(parts: MappingParts, uuid: string, mapping: EventSourceMapping) {
+  private constructor(parts: MappingParts, { uuid, mapping, meter }: RunnableMapping) {
     this.#parts = parts
+    this.#meter = meter
     this.uuid = uuid
     this.#mapping = mapping
     this.#filter = compileFilters(mapping.filters)
   }
 
   /** Begins at once. Throws `FilterFault` where the filters cannot be used. */
-  static start(parts: MappingParts, uuid: string, mapping: EventSourceMapping): MappingRun {
-    const run = new MappingRun(parts, uuid, mapping)
+  static start(parts: MappingParts, runnable: RunnableMapping): MappingRun {
+    const run = new MappingRun(parts, runnable)
     run.#running = run.#run()
     return run
   }
@@ -89,15 +97,15 @@ export class MappingRun {
     await this.#running
   }
 
-  /** What the app says of the mapping. */
-  async report(): Promise<EventSourceReport> {
+  /** What this copy of the app says of the mapping. */
+  async report(): Promise<ToldMapping> {
     const reason = this.#reason ?? (await this.#standstill()) ?? (await this.#missingStream())
     const { version } = this.#mapping
     return {
       version,
       state: 'enabled',
-      lastResult: this.meter.lastResult,
-      at: this.#parts.now(),
+      ...this.#meter.last,
+      counters: this.#meter.counters,
       ...(reason !== undefined && { reason }),
     }
   }
@@ -240,7 +248,7 @@ export class MappingRun {
         onFailure === undefined
           ? undefined
           : (document, signal) => sendFailure({ client, post }, onFailure, document, signal),
-      meter: this.meter,
+      meter: this.#meter,
       now,
       random,
       uuid,

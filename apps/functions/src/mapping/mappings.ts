@@ -1,36 +1,32 @@
 // All mappings of a broker: each that is enabled is run, and what becomes of each is reported. Runs in the app. Definitions are followed as documents:
 // a change restarts a mapping, where it went on; one that is marked for its end is removed when nobody reads for it any more.
-import { MillraceError, type KeptDocuments } from 'millrace'
+import type { KeptDocuments } from 'millrace'
 import {
   functionKinds,
   MAPPING_BEING_MADE,
   type EventSourceMapping,
-  type EventSourceReport,
   type FunctionDefinition,
 } from 'millrace/protocol'
 import { finishDeletion, giveUpMaking } from '../definitions/deletion.ts'
+import { MappingMeter } from '../reports/mapping-meter.ts'
+import { MappingReports, type ToldMapping } from '../reports/mapping-reports.ts'
 import { MappingRun, type MappingParts } from './mapping-run.ts'
 
 /** How often reports are looked at, and deletions tried again. */
 const LOOK_MS = 2000
-/** Counters that nothing else has changed with are told so often. */
-const COUNTERS_MS = 10_000
-/** Copies that were not heard of for so long are left out. */
-const COPY_LIFE_MS = 60_000
 /** Making a mapping takes no longer. */
 const MAKING_MS = 120_000
 
 interface Entry {
   /** When the mapping was first seen. */
   readonly since: number
+  /** What this copy has done for it, through changes. */
+  readonly meter: MappingMeter
   run: MappingRun | undefined
   /** What the run was begun with. */
   begun: string | undefined
   /** Changes of one mapping are made one after the other. */
   line: Promise<void>
-  reported: string | undefined
-  /** The counters that were told last, and when. */
-  counted: { readonly text: string; readonly at: number } | undefined
 }
 
 export class Mappings {
@@ -39,8 +35,7 @@ export class Mappings {
   readonly #kept: KeptDocuments<EventSourceMapping>
   readonly #functions: KeptDocuments<FunctionDefinition>
   readonly #timer: NodeJS.Timeout
-  /** The name of this copy of the app. */
-  readonly #copy: string
+  readonly #reports: MappingReports
   #isClosed = false
 
   private constructor(
@@ -49,7 +44,12 @@ export class Mappings {
     functions: KeptDocuments<FunctionDefinition>,
   ) {
     this.#parts = parts
-    this.#copy = parts.uuid()
+    this.#reports = new MappingReports({
+      client: parts.client,
+      copy: parts.uuid(),
+      now: parts.now,
+      isThere: (uuid) => (kept.get(uuid)?.state ?? 'deleting') !== 'deleting',
+    })
     this.#kept = kept
     this.#functions = functions
     this.#timer = setInterval(() => this.#look(), LOOK_MS)
@@ -74,9 +74,11 @@ export class Mappings {
     clearInterval(this.#timer)
     await Promise.all([this.#kept.close(), this.#functions.close()])
     await Promise.all(
-      [...this.#entries.values()].map(async (entry) => {
+      [...this.#entries].map(async ([uuid, entry]) => {
         await entry.line
         await entry.run?.stop()
+        // It is left out in the end.
+        await this.#reports.withdraw(uuid).catch(() => {})
       }),
     )
   }
@@ -86,11 +88,10 @@ export class Mappings {
     if (entry === undefined) {
       entry = {
         since: this.#parts.now(),
+        meter: new MappingMeter(),
         run: undefined,
         begun: undefined,
         line: Promise.resolve(),
-        reported: undefined,
-        counted: undefined,
       }
       this.#entries.set(uuid, entry)
     }
@@ -121,6 +122,7 @@ export class Mappings {
     await run?.stop()
     if (mapping === undefined) {
       this.#entries.delete(uuid)
+      this.#reports.forget(uuid)
       return
     }
     if (mapping.state === 'deleting') {
@@ -131,17 +133,21 @@ export class Mappings {
       if (this.#isAbandoned(entry)) await giveUpMaking(this.#parts.client, uuid)
       return
     }
-    if (wanted === undefined) return this.#tell(uuid, entry, { ...told(mapping), state: 'disabled' })
-    if (!isThere) {
-      const reason = `There is no function ${mapping.function}.`
-      return this.#tell(uuid, entry, { ...told(mapping), state: 'refused', reason })
-    }
+    const told = (state: ToldMapping['state'], reason?: string): Promise<void> =>
+      this.#reports.tell(uuid, {
+        version: mapping.version,
+        state,
+        ...entry.meter.last,
+        counters: entry.meter.counters,
+        ...(reason !== undefined && { reason }),
+      })
+    if (wanted === undefined) return told('disabled')
+    if (!isThere) return told('refused', `There is no function ${mapping.function}.`)
     try {
-      entry.run = MappingRun.start(this.#parts, uuid, mapping)
+      entry.run = MappingRun.start(this.#parts, { uuid, mapping, meter: entry.meter })
       entry.begun = wanted
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      await this.#tell(uuid, entry, { ...told(mapping), state: 'refused', reason })
+      await told('refused', error instanceof Error ? error.message : String(error))
     }
   }
 
@@ -156,44 +162,16 @@ export class Mappings {
       const mapping = this.#kept.get(uuid)
       const isMade = mapping?.version !== MAPPING_BEING_MADE
       if (mapping?.state === 'deleting' || (!isMade && this.#isAbandoned(entry))) this.#changed(uuid)
-      const { run } = entry
-      if (run === undefined) continue
-      void run
-        .report()
-        .then(({ at: _, ...report }) => (entry.run === run ? this.#tell(uuid, entry, report) : undefined))
-        .catch((error: unknown) =>
-          this.#parts.warn(`The event source mapping ${uuid} could not be reported on.`, error),
-        )
+      this.#report(uuid, entry).catch((error: unknown) =>
+        this.#parts.warn(`The event source mapping ${uuid} could not be reported on.`, error),
+      )
     }
   }
 
-  /** Puts what has changed. Other copies of the app report on the same mapping: their counters stay. */
-  async #tell(uuid: string, entry: Entry, report: Omit<EventSourceReport, 'at' | 'copies'>): Promise<void> {
-    const { client, now } = this.#parts
-    const text = JSON.stringify(report)
-    const counters = entry.run?.meter.counters
-    const counted = JSON.stringify(counters)
-    const at = now()
-    const isCounted = entry.counted !== undefined && at - entry.counted.at < COUNTERS_MS
-    if (entry.reported === text && (isCounted || entry.counted?.text === counted)) return
-    entry.reported = text
-    entry.counted = { text: counted, at }
-    try {
-      await client.documents<EventSourceReport>(functionKinds.reports).update(uuid, (found) => ({
-        ...report,
-        copies: {
-          ...Object.fromEntries(
-            Object.entries(found?.copies ?? {}).filter(([, copy]) => at - copy.at < COPY_LIFE_MS),
-          ),
-          ...(counters !== undefined && { [this.#copy]: { ...counters, at } }),
-        },
-        at,
-      }))
-    } catch (error) {
-      entry.reported = undefined
-      // The client closes with the app.
-      if (!MillraceError.is(error, 'closed')) throw error
-    }
+  async #report(uuid: string, { run }: Entry): Promise<void> {
+    if (run === undefined) return this.#reports.tellAgain(uuid)
+    const report = await run.report()
+    if (this.#entries.get(uuid)?.run === run) await this.#reports.tell(uuid, report)
   }
 }
 
@@ -202,8 +180,4 @@ function runnable(mapping: EventSourceMapping): string | undefined {
   if (mapping.state !== 'enabled') return undefined
   const { skips: _, updatedAt: __, version: ___, tags: ____, ...rest } = mapping
   return JSON.stringify(rest)
-}
-
-function told({ version }: EventSourceMapping): Pick<EventSourceReport, 'version' | 'lastResult'> {
-  return { version, lastResult: 'No records processed' }
 }

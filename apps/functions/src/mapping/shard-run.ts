@@ -20,11 +20,11 @@ import type { PackedRecords } from '../output/packed-records.ts'
 import { formerLanesAbove, formerLanesOf, wasDone, type FormerLanes } from '../progress/former-lanes.ts'
 import { ShardTakenError } from '../progress/progress-store.ts'
 import type { ShardProgress, Standstill } from '../progress/shard-progress.ts'
+import type { MappingMeter } from '../reports/mapping-meter.ts'
 import { Insistence, type Insisted } from './insistence.ts'
 import { judgedAnswer } from './judged-answer.ts'
 import { laneOfKey } from './lane-of-key.ts'
 import { pieceOfSettled } from './machine-progress.ts'
-import type { MappingMeter } from './mapping-meter.ts'
 import { mappingLimits, type MappingRules } from './rules.ts'
 import { ShardMachine } from './shard-machine.ts'
 import type { MappedRecord, MappingAction, Settled, Work, WorkOutcome } from './work.ts'
@@ -263,9 +263,10 @@ export class ShardRun {
       outcome = { ok: false, requestId: this.#parts.uuid(), errorType, errorMessage, isThrottle: true }
     }
     if (this.#lost.signal.aborted) return
-    const last = work.records.at(-1)
-    meter.called(outcome.ok, records.length, last === undefined ? undefined : now() - last.arrivedAt)
-    this.#machine.answered(work, outcome, now())
+    const endedAt = now()
+    const lastArrivedAt = work.records.at(-1)?.arrivedAt
+    meter.called({ isOk: outcome.ok, records: records.length, lastArrivedAt, now: endedAt })
+    this.#machine.answered(work, outcome, endedAt)
     this.#pump()
   }
 

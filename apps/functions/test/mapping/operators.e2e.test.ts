@@ -163,3 +163,41 @@ it('more lanes, while one is blocked: what the others have stored is not stored 
   await expect.poll(async () => (await describeMapping(app.client, uuid)).group?.totals.recordsBehind).toBe(0)
   expect(numbersOf(await storedIn(app.client, 'out'))).toEqual(Array.from({ length: 200 }, (_, i) => i))
 })
+
+it('of two copies of the app, one that stands still is shown while the other goes on, and is forgotten when it ends', async () => {
+  await using app = await smallApp()
+  await app.client.createStream('clicks', { shards: 2 })
+  const seen = new Set<string>()
+  const uuid = await app.create(
+    'sees',
+    ({ Records }) => {
+      for (const record of Records) seen.add(record.eventID.split(':')[0]!)
+      if (Records.some((record) => dataOf(record) === 'poison')) throw new Error('poisoned')
+    },
+    { source: { stream: 'clicks' }, batchSize: 1 },
+  )
+  const copies = [await app.start(), await app.start()]
+  const report = async () => (await describeMapping(app.client, uuid)).report
+  const counted = async () =>
+    Object.values((await report())?.copies ?? {}).map(({ counters }) => counters.invokedEventCount > 0)
+  // The first may have had both shards for a while.
+  const countedOfMore = async () => {
+    await put(app, 'clicks', 0, 20, 20)
+    return counted()
+  }
+  await expect.poll(countedOfMore, { interval: 500 }).toEqual([true, true])
+  expect(seen.size).toBe(2)
+  await app.client.put('clicks', { partitionKey: 'key 0', data: 'poison' })
+  await expect.poll(report).toMatchObject({
+    state: 'enabled',
+    version: 1,
+    reason: expect.stringMatching(/^shardId-\d+: retrying .*poisoned$/) as string,
+  })
+  // The other one has news meanwhile.
+  await put(app, 'clicks', 1, 3, 4)
+  expect((await report())?.reason).toContain('poisoned')
+  await copies[0]!.close()
+  await expect.poll(async () => Object.keys((await report())?.copies ?? {})).toHaveLength(1)
+  await copies[1]!.close()
+  expect(await report()).toMatchObject({ state: 'enabled', copies: {} })
+})
