@@ -5,7 +5,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import type { FunctionDefinition } from 'millrace/protocol'
 import { kinesisEventJson } from '../events/kinesis-event.ts'
 import type { InvocationError, InvocationEvent } from '../invocation.ts'
-import { Slots } from '../runtime/slots.ts'
+import { EndpointLine, StillCalled } from './endpoint-line.ts'
 import { isEmulator, resultOf, type HttpAnswer } from './http-answer.ts'
 
 export const httpTargetLimits = {
@@ -13,6 +13,8 @@ export const httpTargetLimits = {
   callsMax: 64,
   /** Calls of one function that wait. */
   waitingMax: 1000,
+  /** Endpoints that are known; of more, those that nobody calls are forgotten. */
+  linesMax: 1000,
   /** Bytes of an answer: Lambda's. */
   answerBytesMax: 6 * 1024 * 1024 + 100,
   /** How long a connection is kept without a call. */
@@ -32,20 +34,23 @@ export interface HttpCall {
 export type HttpResult =
   { readonly ok: true; readonly json: string } | { readonly ok: false; readonly error: InvocationError }
 
-/** A whole request, or why it was ended. */
+/** A whole request. */
 interface Asked {
   readonly url: URL
   readonly payload: Uint8Array
   readonly name: string
   readonly requestId: string
-  readonly signal: AbortSignal
+  /** The call is given up. */
+  readonly ended: AbortSignal
+  /** Ends the connection then; otherwise the endpoint is heard out. */
+  readonly isCut: boolean
 }
 
 export class HttpTargets {
   readonly #limits: HttpTargetLimits
   readonly #http: HttpAgent
   readonly #https: HttpsAgent
-  readonly #slots = new Map<string, Slots>()
+  readonly #lines = new Map<string, EndpointLine>()
 
   constructor(limits: HttpTargetLimits = httpTargetLimits) {
     this.#limits = limits
@@ -59,15 +64,29 @@ export class HttpTargets {
     const { target, timeoutMs } = definition
     if (target.type !== 'http') throw new Error(`${name} is no endpoint`)
     const url = new URL(target.url)
-    const slots = this.#slotsOf(name, url)
-    await slots.take(signal)
+    const line = this.#lineOf(name, url)
+    try {
+      await line.take(signal)
+    } catch (error) {
+      signal?.throwIfAborted()
+      if (error instanceof StillCalled) return { ok: false, error: stillCalled(url, error) }
+      throw error
+    }
     const timeout = new AbortController()
     const timer = setTimeout(() => timeout.abort(), timeoutMs)
+    const ended = signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal])
+    const payload = event.kind === 'json' ? event.payload : kinesisEventJson(event.batch)
+    let isOver = false
+    const asked = this.#ask({ url, payload, name, requestId, ended, isCut: !line.isExclusive }).finally(
+      () => {
+        isOver = true
+        line.free()
+      },
+    )
     try {
-      const payload = event.kind === 'json' ? event.payload : kinesisEventJson(event.batch)
-      const ended = signal === undefined ? timeout.signal : AbortSignal.any([signal, timeout.signal])
-      return resultOf(await this.#ask({ url, payload, name, requestId, signal: ended }), url)
+      return resultOf(await unlessAborted(asked, ended), url)
     } catch (error) {
+      if (!isOver && line.isExclusive) line.giveUp(requestId)
       signal?.throwIfAborted()
       return {
         ok: false,
@@ -75,7 +94,6 @@ export class HttpTargets {
       }
     } finally {
       clearTimeout(timer)
-      slots.free()
     }
   }
 
@@ -85,25 +103,28 @@ export class HttpTargets {
     this.#https.destroy()
   }
 
-  #slotsOf(name: string, url: URL): Slots {
-    const key = `${name} ${url.href}`
-    const known = this.#slots.get(key)
+  #lineOf(name: string, url: URL): EndpointLine {
+    // Of an emulator, whoever calls it waits in one line.
+    const isOne = isEmulator(url)
+    const key = isOne ? url.origin : `${name} ${url.href}`
+    const known = this.#lines.get(key)
     if (known !== undefined) return known
-    // The one before it ends with its calls.
-    for (const other of this.#slots.keys()) if (other.startsWith(`${name} `)) this.#slots.delete(other)
-    const slots = new Slots(isEmulator(url) ? 1 : this.#limits.callsMax, this.#limits.waitingMax)
-    this.#slots.set(key, slots)
-    return slots
+    if (this.#lines.size >= this.#limits.linesMax) {
+      for (const [other, line] of this.#lines) if (line.isIdle) this.#lines.delete(other)
+    }
+    const line = new EndpointLine(isOne ? 1 : this.#limits.callsMax, this.#limits.waitingMax)
+    this.#lines.set(key, line)
+    return line
   }
 
   #ask(asked: Asked): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
-      const { url, payload, name, requestId, signal } = asked
+      const { url, payload, name, requestId, ended, isCut } = asked
       const isTls = url.protocol === 'https:'
       const options = {
         method: 'POST',
         agent: isTls ? this.#https : this.#http,
-        signal,
+        ...(isCut && { signal: ended }),
         headers: {
           'content-type': 'application/json',
           'content-length': payload.length,
@@ -118,7 +139,7 @@ export class HttpTargets {
       request.on('error', (error: NodeJS.ErrnoException) => {
         // The endpoint ended a kept connection in the same moment: it has not seen the call.
         const wasIdle = request.reusedSocket && error.code === 'ECONNRESET'
-        if (wasIdle && !signal.aborted) this.#ask(asked).then(resolve, reject)
+        if (wasIdle && !ended.aborted) this.#ask(asked).then(resolve, reject)
         else reject(error)
       })
       request.end(payload)
@@ -150,6 +171,15 @@ function timedOut(requestId: string, timeoutMs: number): InvocationError {
   }
 }
 
+/** The function was not called. */
+function stillCalled(url: URL, { message }: StillCalled): InvocationError {
+  return {
+    errorType: 'ServiceException',
+    errorMessage: `The endpoint ${url.origin} has no room. ${message}`,
+    isThrottle: true,
+  }
+}
+
 /** Nothing is known of the call: it counts as none. */
 function unreachable(url: URL, error: unknown): InvocationError {
   const { code, message } = error as NodeJS.ErrnoException
@@ -157,5 +187,20 @@ function unreachable(url: URL, error: unknown): InvocationError {
     errorType: 'ServiceException',
     errorMessage: `The endpoint ${url.origin} cannot be reached: ${code === undefined ? message : `${code} (${message})`}. It is called again.`,
     isThrottle: true,
+  }
+}
+
+/** What the work comes to, or a rejection with the reason of the signal, whichever is first. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  let onAbort = (): void => {}
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason as Error)
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort)
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }

@@ -165,6 +165,95 @@ test('an emulator is given one call at a time, others wait', async () => {
   expect(most).toBe(1)
 })
 
+/** An emulator: it ends a call when the test says so, whoever waits for it, and notes how many it had at once. */
+async function slowEmulator() {
+  const begun: (() => void)[] = []
+  let atOnce = 0
+  const seen = { calls: 0, most: 0 }
+  const origin = await serving((_request, response) => {
+    seen.calls += 1
+    seen.most = Math.max(seen.most, ++atOnce)
+    begun.push(() => {
+      atOnce -= 1
+      response.end('1')
+    })
+    if (!emulator.isSlow) emulator.end()
+  })
+  const emulator = {
+    url: `${origin}${EMULATOR}`,
+    origin,
+    seen,
+    /** It waits for the test. */
+    isSlow: true,
+    end: () => begun.shift()!(),
+  }
+  return emulator
+}
+
+const stillCalled = {
+  errorType: 'ServiceException',
+  errorMessage: expect.stringContaining('still has the call call-1, which was given up') as string,
+  isThrottle: true,
+}
+
+test('an emulator is not called again before it has ended a call that was given up at its timeout', async () => {
+  await using running = await RunningFunctions.start()
+  const emulator = await slowEmulator()
+  running.defineAs('hook', { target: { type: 'http', url: emulator.url }, timeoutMs: 100 })
+  const [first, waiting] = [running.result('hook'), running.result('hook')]
+  expect(await first).toMatchObject({ errorType: 'Sandbox.Timedout' })
+  expect(await waiting).toMatchObject(stillCalled)
+  expect(await running.result('hook')).toMatchObject(stillCalled)
+  expect(emulator.seen).toEqual({ calls: 1, most: 1 })
+  running.defineAs('hook', { target: { type: 'http', url: emulator.url } })
+  emulator.isSlow = false
+  emulator.end()
+  await expect.poll(() => running.result('hook')).toBe(1)
+  expect(emulator.seen.most).toBe(1)
+})
+
+test('an emulator is not called again before it has ended a call that its caller gave up', async () => {
+  await using running = await RunningFunctions.start()
+  const emulator = await slowEmulator()
+  running.defineAs('hook', { target: { type: 'http', url: emulator.url } })
+  const caller = new AbortController()
+  const call = running.call('hook', {}, { signal: caller.signal })
+  await expect.poll(() => emulator.seen.calls).toBe(1)
+  caller.abort(new Error('the shard is lost'))
+  await expect(call).rejects.toThrow('the shard is lost')
+  expect(await running.result('hook')).toMatchObject(stillCalled)
+})
+
+test('an emulator whose connection ends has ended its call', async () => {
+  await using running = await RunningFunctions.start()
+  const emulator = await slowEmulator()
+  running.defineAs('hook', { target: { type: 'http', url: emulator.url }, timeoutMs: 100 })
+  expect(await running.result('hook')).toMatchObject({ errorType: 'Sandbox.Timedout' })
+  servers[0]!.closeAllConnections()
+  await expect.poll(() => running.result('hook')).toMatchObject({ errorType: 'Sandbox.Timedout' })
+  expect(emulator.seen.calls).toBe(2)
+})
+
+test('functions that name one emulator wait in one line, also where one was turned away and back', async () => {
+  await using running = await RunningFunctions.start()
+  const [emulator, other] = [await slowEmulator(), await serving((_request, response) => response.end('2'))]
+  const to = (url: string) => ({ target: { type: 'http', url } }) as const
+  running.defineAs('hook', to(emulator.url))
+  running.defineAs('second', to(`${emulator.origin}/2015-03-31/functions/second/invocations`))
+  const first = running.result('hook')
+  await expect.poll(() => emulator.seen.calls).toBe(1)
+  running.defineAs('hook', to(`${other}${EMULATOR}`))
+  expect(await running.result('hook')).toBe(2)
+  running.defineAs('hook', to(emulator.url))
+  const rest = [running.result('hook'), running.result('second')]
+  for (let ended = 1; ended <= 3; ended++) {
+    await expect.poll(() => emulator.seen.calls).toBe(ended)
+    emulator.end()
+  }
+  expect(await Promise.all([first, ...rest])).toEqual([1, 1, 1])
+  expect(emulator.seen.most).toBe(1)
+})
+
 test('calls go over one connection that is kept, and over another where the endpoint ended it', async () => {
   await using running = await RunningFunctions.start()
   const connections = new Set<number>()

@@ -59,10 +59,11 @@ interface Given extends Partial<MappingInput> {
   readonly texts: readonly string[]
   readonly url: string
   readonly keys?: number
+  readonly timeoutMs?: number
 }
 
 /** A broker with the app, and a function of the emulator that is called with these texts; what is given up goes into a stream. */
-async function run({ texts, url, keys = 1, ...mapping }: Given) {
+async function run({ texts, url, keys = 1, timeoutMs = 900_000, ...mapping }: Given) {
   const broker = await createBroker({ listen: false })
   onTestFinished(() => broker.close())
   const client = await connect(broker.url, { dial: broker.dial })
@@ -73,7 +74,7 @@ async function run({ texts, url, keys = 1, ...mapping }: Given) {
     texts.map((data, i) => ({ partitionKey: `key ${i % keys}`, data })),
   )
   const door = { client, now: Date.now, uuid: randomUUID }
-  await createFunction(door, 'container', { target: { type: 'http', url }, timeoutMs: 900_000 })
+  await createFunction(door, 'container', { target: { type: 'http', url }, timeoutMs })
   const { uuid } = await createMapping(door, {
     function: 'container',
     source: { stream: 'clicks', from: 'TRIM_HORIZON' },
@@ -142,6 +143,19 @@ describe.skipIf(!isHere)('AWS’ Runtime Interface Emulator (skipped where there
       ])
     },
   )
+
+  it('is not called during a call that was given up here first', async () => {
+    const { url, calls } = await emulator(8)
+    const { client } = await run({
+      url,
+      texts: ['a', 'hang', 'b'],
+      batchSize: 1,
+      retriesMax: 1,
+      timeoutMs: 2000,
+    })
+    expect(calls).toEqual(['a', 'hang', 'hang', 'b'])
+    expect(await givenUp(client)).toMatchObject([{ KinesisBatchInfo: { batchSize: 1 } }])
+  })
 
   it('takes one call at a time from several lanes, and none is lost or counted as failed', async () => {
     const { url, calls } = await emulator()
