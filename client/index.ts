@@ -17,6 +17,7 @@ export {
 } from './errors.ts'
 export type {
   CreateStreamOptions,
+  DeleteStreamOptions,
   ForceOptions,
   MergeResult,
   ResetGroupOptions,

@@ -9,4 +9,5 @@ export {
 } from './certificate-files.ts'
 export { heldGrant } from '../access/descriptions.ts'
 export { HiddenDocuments, type HiddenDocumentsOptions } from './hidden-documents.ts'
+export { deleteOwnStream, makeWithOwnStream, type OwnStreamOutcome } from './own-stream.ts'
 export { runApp } from './run-app.ts'

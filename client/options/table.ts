@@ -9,6 +9,7 @@ import type { Field } from '../../protocol/shapes.ts'
 import { streamSettings, type StreamSetting } from '../../protocol/stream-settings.ts'
 import type {
   CreateStreamOptions,
+  DeleteStreamOptions,
   ForceOptions,
   ResetGroupOptions,
   SplitOptions,
@@ -243,6 +244,11 @@ export const changeOptions = settingsWhere(
   ({ changes: isChangeable }) => isChangeable,
 ) as OptionsOf<StreamChanges>
 
+const deleteStream = {
+  expectedId: whole({ min: 1, max: Number.MAX_SAFE_INTEGER, default: 1 }),
+  signal,
+} satisfies OptionsOf<DeleteStreamOptions>
+
 const splitShard = {
   at: hashKey,
   isolate: oneOf({ partitionKey: string, hashKey }),
@@ -290,6 +296,7 @@ export const optionTable = {
   ...adminCalls,
   connect: connectOptions,
   createStream,
+  deleteStream,
   splitShard,
   updateShardCount,
   documents,

@@ -61,6 +61,12 @@ export interface ForceOptions extends CallOptions {
   readonly force?: boolean
 }
 
+/** How a stream is deleted. */
+export interface DeleteStreamOptions extends CallOptions {
+  /** Delete only the stream with this id, not another one that has its name by now: that ends with `streamNotFound`. */
+  readonly expectedId?: number | undefined
+}
+
 /** Where a consumer group goes on from now on. */
 export interface ResetGroupOptions extends ForceOptions {
   /** The oldest record, the tail, or a time. */
@@ -122,10 +128,11 @@ export class Admin extends ConsumerAdmin {
     return streamOf((await this.#control.call('updateStream', request, options.signal)).stream)
   }
 
-  /** Deletes a stream and its records. */
-  async deleteStream(name: string, options: CallOptions = {}): Promise<void> {
+  /** Deletes a stream and its records. Rejects with `streamNotFound`. */
+  async deleteStream(name: string, options: DeleteStreamOptions = {}): Promise<void> {
     check('deleteStream', { stream: name, options })
-    await this.#control.call('deleteStream', { name }, options.signal)
+    const { expectedId, signal } = options
+    await this.#control.call('deleteStream', { name, expectedId }, signal)
     this.#routings.forget(name)
   }
 

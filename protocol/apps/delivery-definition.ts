@@ -22,6 +22,8 @@ export interface DeliverySource {
   readonly from: DeliveryStart
   /** The stream is the delivery's own: direct puts go to it, and it is deleted with the delivery if it has the name `NAME.delivery`. */
   readonly isOwn: boolean
+  /** The id of its own stream, as it was made: no other one of that name is deleted. Left out while that is being made, and of others. */
+  readonly streamId?: number
 }
 
 /** A directory of the machine that the app runs on. */
@@ -110,7 +112,8 @@ export interface DeliveryDefinition {
   readonly updatedAt: number
   /** 1 at creation; each change of the definition adds one. It stands in names of objects. */
   readonly version: number
-  readonly state: 'active' | 'paused' | 'deleting'
+  /** `making`: its own stream is being made, and nothing runs it; a door that was cut off in that goes on by making it again. */
+  readonly state: 'making' | 'active' | 'paused' | 'deleting'
   readonly source: DeliverySource
   readonly destination: DeliveryDestination
   /** Names of objects begin with it; expressions `!{…}` as in Firehose. '' for none. */

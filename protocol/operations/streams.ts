@@ -41,7 +41,14 @@ export const streamOperations = {
     idempotent: false,
     doc: 'Deletes a stream and its records; subscriptions to it end.',
     grant: [may('manage', 'stream', 'name')],
-    request: { name: streamName },
+    request: {
+      name: streamName,
+      expectedId: field.optional(
+        field.uint(
+          'The number that the stream must have: another one of this name is not deleted, and answered by streamNotFound; absent: no condition.',
+        ),
+      ),
+    },
     response: {},
     errors: ['streamNotFound', 'streamBusy'],
   },

@@ -124,7 +124,9 @@ describe('the daemon', () => {
     const hosts = (await daemon.hostPids()).map(knownProcess)
     for (const host of hosts) signal(host, 'SIGSTOP')
     // A request that the drain waits for, because its host is stopped.
-    const unanswered = connection.request('deleteStream', { name: 'clicks' }).catch((error: unknown) => error)
+    const unanswered = connection
+      .request('deleteStream', { name: 'clicks', expectedId: undefined })
+      .catch((error: unknown) => error)
     const isDeleting = async () =>
       (await connection.request('describeStream', { name: 'clicks' })).stream.status === 'DELETING'
     while (!(await isDeleting())) await delay(5)

@@ -105,7 +105,7 @@ describe.skipIf(process.platform !== 'linux')('a daemon whose log has a stalled 
       for (const host of hosts) signal(host, 'SIGSTOP')
       // A request that the drain waits for, because its host is stopped.
       const unanswered = connection
-        .request('deleteStream', { name: 'clicks' })
+        .request('deleteStream', { name: 'clicks', expectedId: undefined })
         .catch((error: unknown) => error)
       const isDeleting = async () =>
         (await connection.request('describeStream', { name: 'clicks' })).stream.status === 'DELETING'

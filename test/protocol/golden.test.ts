@@ -93,6 +93,13 @@ describe('golden bytes', () => {
     )
   })
 
+  test('a deletion from before it could name the stream by its id is read as one of whichever has the name', () => {
+    const request = { name: 'text-1', expectedId: undefined }
+    expect(plain(decodeMessage(payloadOf('deleteStream request without an id')))).toEqual(
+      plain({ kind: 'request', operation: 'deleteStream', correlationId: 7, request }),
+    )
+  })
+
   test('a token from before one could act as another is read as one of who asks himself', () => {
     const request = { ...(sampleOf(operations.authenticate.request) as object), actAs: undefined }
     expect(plain(decodeMessage(payloadOf('authenticate request without whom to act as')))).toEqual(
@@ -224,6 +231,7 @@ describe('golden bytes', () => {
       'overloaded error',
       'overloaded error without a version',
       'versionConflict error',
+      'deleteStream request without an id',
       'batch sent',
       'batch stored',
       'batch compressed',

@@ -99,9 +99,16 @@ export function planActivate(state: CatalogState, streamId: number): CatalogPlan
 /** Marks a stream as DELETING: from now on it can be neither written nor read under its name. */
 export function planDelete(
   state: CatalogState,
-  name: string,
+  { name, expectedId }: RequestOf<'deleteStream'>,
   fail: Fail<'streamNotFound' | 'streamBusy'>,
 ): CatalogPlan<{ streamId: number }> {
+  const { id } = knownStream(state, name, fail)
+  if (expectedId !== undefined && id !== expectedId) {
+    fail(
+      'streamNotFound',
+      `Stream ${name} with the id ${expectedId} is gone: the stream of this name has the id ${id}.`,
+    )
+  }
   const stream = activeStream(state, name, fail)
   return { changes: [putStream(stream, { status: 'DELETING' })], result: { streamId: stream.id } }
 }

@@ -84,8 +84,8 @@ export class StreamRegistry {
   }
 
   /** Deletes a stream; fulfils once its name is free. */
-  async delete({ name }: RequestOf<'deleteStream'>, fail: Fail<ErrorOf<'deleteStream'>>): Promise<void> {
-    const { streamId } = await this.#options.catalog.change((state) => planDelete(state, name, fail))
+  async delete(request: RequestOf<'deleteStream'>, fail: Fail<ErrorOf<'deleteStream'>>): Promise<void> {
+    const { streamId } = await this.#options.catalog.change((state) => planDelete(state, request, fail))
     await this.#answerable(streamId, 'deleted')
   }
 

@@ -102,9 +102,9 @@ describe('a session that acts as another', () => {
     ).resolves.toEqual({ principal: 'alice', expiresAt: undefined })
     await describing(connection, 'clicks')
     expect((await rejectionOf(describing(connection, 'orders'))).code).toBe('streamNotFound')
-    expect((await rejectionOf(connection.request('deleteStream', { name: 'clicks' }))).code).toBe(
-      'permissionDenied',
-    )
+    expect(
+      (await rejectionOf(connection.request('deleteStream', { name: 'clicks', expectedId: undefined }))).code,
+    ).toBe('permissionDenied')
   })
 
   it('as one that may do everything has no less', async () => {
@@ -113,7 +113,7 @@ describe('a session that acts as another', () => {
 
   it('stands in the audit with both names, and with the token of who acts', async () => {
     const connection = await acting('door', 'alice')
-    await rejectionOf(connection.request('deleteStream', { name: 'clicks' }))
+    await rejectionOf(connection.request('deleteStream', { name: 'clicks', expectedId: undefined }))
     const [line] = lines
     expect(line).toMatchObject({
       event: 'permissionDenied',

@@ -26,7 +26,7 @@ describe('a gate', () => {
     expect(refused('putDocument', { kind: 'plans', name: 'a' }, 'document:plans/*:write')).toBeUndefined()
     expect(refused('describeBroker', {}, 'broker:*:describe')).toBeUndefined()
     expect(refused('ping', {})).toBeUndefined()
-    expect(gate('deleteStream', { name: 'orders' }, anyone)).toBeUndefined()
+    expect(gate('deleteStream', { name: 'orders', expectedId: undefined }, anyone)).toBeUndefined()
   })
 
   it('says that what may not be seen is not there', () => {

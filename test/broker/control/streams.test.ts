@@ -149,6 +149,17 @@ describe('deleteStream', () => {
     expect(await test.outcome('createStream', clicks)).toBe('done')
   })
 
+  it('deletes only the stream that is meant, where another one has its name by now', async () => {
+    const test = await TestController.open(new MemoryCatalog())
+    await test.ask('createStream', clicks)
+    await test.ask('deleteStream', { name: 'clicks', expectedId: 1 })
+    await test.ask('createStream', clicks)
+    expect(await test.outcome('deleteStream', { name: 'clicks', expectedId: 1 })).toBe('streamNotFound')
+    expect(await statusOf(test)).toBe('ACTIVE')
+    await test.ask('deleteStream', { name: 'clicks', expectedId: 2 })
+    expect(await statusOf(test)).toBe('gone')
+  })
+
   it('refuses a stream that does not exist, or is being deleted already', async () => {
     const hosts = new FakeHosts()
     hosts.behaviour = () => ({ dropStream: () => new Promise(() => {}) })

@@ -17,13 +17,17 @@ describe('server, in a flood of connections', () => {
     const busy = await home.connect()
     const asked = outcomeOf(busy.request('describeStream', { name: 'clicks' }))
     const recent = await home.connect()
-    await recent.request('deleteStream', { name: 'clicks' })
+    await recent.request('deleteStream', { name: 'clicks', expectedId: undefined })
     const idle: RawConnection[] = []
     for (let i = 0; i < 100; i++) idle.push(await home.connect())
     expect(home.server.sessionCount).toBeLessThanOrEqual(32)
     const comer = await home.connect()
-    expect(await outcomeOf(comer.request('deleteStream', { name: 'clicks' }))).toBe('answered')
-    expect(await outcomeOf(recent.request('deleteStream', { name: 'clicks' }))).toBe('answered')
+    expect(await outcomeOf(comer.request('deleteStream', { name: 'clicks', expectedId: undefined }))).toBe(
+      'answered',
+    )
+    expect(await outcomeOf(recent.request('deleteStream', { name: 'clicks', expectedId: undefined }))).toBe(
+      'answered',
+    )
     answer.resolve({ stream: clicks })
     expect(await asked).toBe('answered')
     await idle[0]!.closed
@@ -36,7 +40,9 @@ describe('server, in a flood of connections', () => {
     const silent = Array.from({ length: 100 }, () => home.stream())
     await settled()
     const comer = await home.connect()
-    expect(await outcomeOf(comer.request('deleteStream', { name: 'clicks' }))).toBe('answered')
+    expect(await outcomeOf(comer.request('deleteStream', { name: 'clicks', expectedId: undefined }))).toBe(
+      'answered',
+    )
     for (const stream of silent) stream.destroy()
     await home.server.close()
   })
@@ -46,7 +52,7 @@ describe('server, in a flood of connections', () => {
     const connectFrom = async (remote: string) => {
       const connection = new RawConnection(home.stream(remote))
       await connection.hello()
-      await connection.request('deleteStream', { name: 'clicks' })
+      await connection.request('deleteStream', { name: 'clicks', expectedId: undefined })
       return connection
     }
     for (let i = 0; i < 30; i++) await connectFrom(`10.0.0.1:${i + 1}`)
@@ -71,10 +77,11 @@ describe('server, with many clients that read nothing,', () => {
       { maxConnections: 100, limits: { queuedBytesOfAllMax: 1024 * KiB } },
     )
     const reader = await home.connect()
-    await reader.request('deleteStream', { name: 'clicks' })
+    await reader.request('deleteStream', { name: 'clicks', expectedId: undefined })
     const [readerSession] = sessions.splice(0)
     const deaf = await Promise.all(Array.from({ length: 40 }, () => home.connect()))
-    for (const connection of deaf) await connection.request('deleteStream', { name: 'clicks' })
+    for (const connection of deaf)
+      await connection.request('deleteStream', { name: 'clicks', expectedId: undefined })
     for (const connection of deaf) connection.socket.pause()
     // Each event has a buffer of its own, as what is read from storage does.
     const records = () => ({
@@ -119,7 +126,9 @@ describe('server, with clients that let many requests wait,', () => {
       Array.from({ length: 100 }, () => outcomeOf(connection.request('describeStream', { name: 'clicks' }))),
     )
     const comer = await home.connect()
-    expect(await outcomeOf(comer.request('deleteStream', { name: 'clicks' }))).toBe('answered')
+    expect(await outcomeOf(comer.request('deleteStream', { name: 'clicks', expectedId: undefined }))).toBe(
+      'answered',
+    )
     answer.resolve({ stream: clicks })
     const outcomes = await Promise.all(asked)
     const served = outcomes.filter((outcome) => outcome === 'answered').length

@@ -37,7 +37,7 @@ export const samples: { readonly [N in OperationName]: (things: Things) => Reque
     actAs: undefined,
   }),
   createStream: ({ stream: name }) => ({ ...nothing, name }),
-  deleteStream: ({ stream: name }) => ({ name }),
+  deleteStream: ({ stream: name }) => ({ name, expectedId: undefined }),
   describeStream: ({ stream: name }) => ({ name }),
   listStreams: () => ({ limit: 100, exclusiveStartName: undefined }),
   updateStream: ({ stream: name }) => ({ ...nothing, name }),

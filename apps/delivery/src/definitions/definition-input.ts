@@ -36,7 +36,7 @@ export interface DeliveryChanges {
 }
 
 export interface DeliveryInput extends DeliveryChanges {
-  readonly source: Given<DeliverySource, 'stream'>
+  readonly source: Given<Omit<DeliverySource, 'streamId'>, 'stream'>
   readonly destination: NonNullable<DeliveryChanges['destination']>
 }
 

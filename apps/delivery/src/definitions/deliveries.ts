@@ -1,8 +1,10 @@
 // Makes, changes, lists and describes deliveries: documents of the broker, checked before they are written. Runs in every door to
 // deliveries: the command line, the Firehose API, the app itself. Each change is a compare-and-set.
 import { MillraceError, type Client, type GroupDescription } from 'millrace'
+import { makeWithOwnStream } from 'millrace/app'
 import {
   deliveryKinds,
+  ownStreamOf,
   type DeliveryDefinition,
   type DeliveryDestination,
   type DeliveryVerdict,
@@ -48,12 +50,10 @@ export function groupOfDelivery(name: string): string {
   return `delivery.${name}`
 }
 
-/** Name of the stream behind a delivery that takes direct puts. */
-export function ownStreamOf(name: string): string {
-  return `${name}.delivery`
-}
-
-/** Makes a delivery. Throws DeliveryError: `invalid` with all faults, or `exists`; and `streamNotFound`. */
+/**
+ * Makes a delivery. One that was cut off while its own stream was being made is gone on with. Throws DeliveryError: `invalid` with all
+ * faults, or `exists`, also of a stream that has the name of its own; and `streamNotFound`.
+ */
 export async function createDelivery(
   client: Client,
   name: string,
@@ -64,15 +64,38 @@ export async function createDelivery(
   if (wrong !== undefined) throw new DeliveryError('invalid', wrong, [{ place: 'name', message: wrong }])
   const definition = newDefinition(input, now())
   const warnings = await checked(definition)
+  const { source, destination } = definition
+  if (destination.type === 'stream') await client.describeStream(destination.stream)
+  if (source.isOwn) return { definition: await makeDirect(client, name, definition), warnings }
   const deliveries = client.documents<DeliveryDefinition>(deliveryKinds.definitions)
   if ((await deliveries.get(name)) !== undefined) throw exists(name)
-  await prepareStreams(client, definition)
+  await client.describeStream(source.stream)
   try {
     await deliveries.put(name, definition, { expectedVersion: 0 })
   } catch (error) {
     throw MillraceError.is(error, 'versionConflict') ? exists(name) : error
   }
   return { definition, warnings }
+}
+
+/** Makes a delivery of direct puts, with the stream behind it. */
+async function makeDirect(
+  client: Client,
+  name: string,
+  definition: DeliveryDefinition,
+): Promise<DeliveryDefinition> {
+  const stream = ownStreamOf(name)
+  if (definition.source.stream !== stream) {
+    const message = `The stream of direct puts into ${name} is ${stream}, and not ${definition.source.stream}.`
+    throw new DeliveryError('invalid', message, [{ place: 'source.stream', message }])
+  }
+  const outcome = await makeWithOwnStream(client, name, definition)
+  if ('made' in outcome) return outcome.made
+  if (outcome.refused === 'exists') throw exists(name)
+  throw new DeliveryError(
+    'exists',
+    `The stream ${stream} is there already, and would be the one behind ${name}: deliver from it as from any stream, delete it, or choose another name.`,
+  )
 }
 
 /** Changes a delivery: its next version. Throws DeliveryError: `invalid`, `notFound`, `unchangeable`. */
@@ -168,16 +191,13 @@ async function change(
   const deliveries = client.documents<DeliveryDefinition>(deliveryKinds.definitions)
   const { value } = await deliveries.update(name, (before) => {
     if (before === undefined || before.state === 'deleting') throw notFound(name)
+    if (before.state === 'making') {
+      const message = `${name} is still being made. If that was cut off, create it again, or delete it.`
+      throw new DeliveryError('unchangeable', message)
+    }
     return of(before)
   })
   return value
-}
-
-/** The source must be there, unless it is the delivery's own; so must a stream that is delivered to. */
-async function prepareStreams(client: Client, { source, destination }: DeliveryDefinition): Promise<void> {
-  if (source.isOwn) await makeStream(client, source.stream)
-  else await client.describeStream(source.stream)
-  if (destination.type === 'stream') await client.describeStream(destination.stream)
 }
 
 /** Makes a stream that grows by itself, if it is not there. */

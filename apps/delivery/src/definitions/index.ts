@@ -8,7 +8,6 @@ export {
   groupOfDelivery,
   listDeliveries,
   makeStream,
-  ownStreamOf,
   setDeliveryState,
   updateDelivery,
   type CreatedDelivery,
@@ -16,5 +15,6 @@ export {
   type DeliveryProgress,
 } from './deliveries.ts'
 export { DeliveryError, type DefinitionFault } from './delivery-error.ts'
+export { ownStreamOf } from 'millrace/protocol'
 export { requestRetry, retryOf } from './retries.ts'
 export { isInUse, markDeleting, removeDelivery } from './removal.ts'

@@ -1,8 +1,9 @@
 // Deletes a delivery with all that belongs to it: group, progress, verdict, its own stream, and last the definition. Runs in every door
 // to deliveries and in the app; each step may have been done by another, so whoever comes first does it.
 import { MillraceError, type Client } from 'millrace'
+import { deleteOwnStream } from 'millrace/app'
 import { deliveryKinds, type DeliveryDefinition } from 'millrace/protocol'
-import { groupOfDelivery, notFound, ownStreamOf, progressPrefix } from './deliveries.ts'
+import { groupOfDelivery, notFound, progressPrefix } from './deliveries.ts'
 
 /** Says that a delivery is to be deleted: apps leave it. Throws DeliveryError `notFound`. */
 export async function markDeleting(client: Client, name: string): Promise<void> {
@@ -34,17 +35,11 @@ export async function removeDelivery(client: Client, name: string): Promise<void
     await progress.delete(each)
   await client.documents(deliveryKinds.verdicts).delete(name)
   await client.documents(deliveryKinds.retries).delete(name)
-  const { source } = document.value
-  // A stream of another name may be somebody else's: who writes definitions as documents may not be allowed to delete it.
-  const isBehind = source.isOwn && source.stream === ownStreamOf(name)
-  if (isBehind) await unless('streamNotFound', client.deleteStream(source.stream))
+  await deleteOwnStream(client, name, document.value)
   await unless('versionConflict', deliveries.delete(name, { expectedVersion: document.version }))
 }
 
-async function unless(
-  code: 'groupNotFound' | 'streamNotFound' | 'versionConflict',
-  done: Promise<unknown>,
-): Promise<void> {
+async function unless(code: 'groupNotFound' | 'versionConflict', done: Promise<unknown>): Promise<void> {
   try {
     await done
   } catch (error) {

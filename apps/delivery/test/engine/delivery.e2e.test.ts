@@ -1,6 +1,7 @@
 // Deliveries to a directory, from a broker in this process: made, carried out, changed, paused and deleted.
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { deliveryKinds } from 'millrace/protocol'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import {
   createDelivery,
@@ -155,11 +156,26 @@ it('a delivery that is deleted: its documents, its group and its own stream are 
 })
 
 it('a delivery that is deleted: a stream that only calls itself its own stays', async () => {
-  const source = { stream: 'precious', isOwn: true }
-  await createDelivery(world.client, 'claims', { source, ...direct(join(world.directory, 'claims')) })
+  const { client } = world
+  const { id: streamId } = await client.createStream('precious')
+  const given = { source: { stream: 'precious' }, ...direct(join(world.directory, 'claims')) }
+  const { definition } = await createDelivery(client, 'claims', given)
+  const source = { ...definition.source, isOwn: true, streamId }
+  await client.documents(deliveryKinds.definitions).put('claims', { ...definition, source })
   await markDeleting(world.client, 'claims')
   await expect
     .poll(async () => (await listDeliveries(world.client)).map(({ name }) => name))
     .not.toContain('claims')
   expect((await world.client.describeStream('precious')).name).toBe('precious')
+})
+
+it('a delivery that is deleted: a stream that has the name of its own by now stays', async () => {
+  const { client } = world
+  const source = { stream: 'short.delivery', isOwn: true }
+  await createDelivery(client, 'short', { source, ...direct(join(world.directory, 'short')) })
+  await client.deleteStream('short.delivery')
+  const { id } = await client.createStream('short.delivery')
+  await markDeleting(client, 'short')
+  await expect.poll(async () => (await listDeliveries(client)).map(({ name }) => name)).not.toContain('short')
+  expect((await client.describeStream('short.delivery')).id).toBe(id)
 })

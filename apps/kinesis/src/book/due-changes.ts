@@ -83,8 +83,7 @@ export class DueChanges {
   async #delete(name: string, streamId: number): Promise<void> {
     const { own } = this.#parts
     try {
-      const { id } = await own.describeStream(name)
-      if (id === streamId) await own.deleteStream(name)
+      await own.deleteStream(name, { expectedId: streamId })
     } catch (error) {
       if (!MillraceError.is(error, 'streamNotFound')) throw error
     }

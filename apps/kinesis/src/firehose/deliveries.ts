@@ -1,12 +1,13 @@
 // Deliveries as the endpoint knows them: documents that the app delivery carries out. Runs in the endpoint. Requests read and change them
 // by their callers' clients, so that the broker's grants decide; puts look them up in memory.
 import { MillraceError, type Client, type KeptDocuments } from 'millrace'
-import { deliveryKinds, type DeliveryDefinition, type DeliveryVerdict } from 'millrace/protocol'
+import { deleteOwnStream, makeWithOwnStream } from 'millrace/app'
+import { deliveryKinds, ownStreamOf, type DeliveryDefinition, type DeliveryVerdict } from 'millrace/protocol'
 import type { EndpointParts } from '../parts.ts'
 import type { FirehoseCall } from './firehose-call.ts'
 import { FirehoseError } from './model/errors.ts'
 import type { FirehoseOperationName } from './model/operations.ts'
-import { deliveryStreamArn, ownStreamOf } from './names.ts'
+import { deliveryStreamArn } from './names.ts'
 
 type AnyCall = Pick<FirehoseCall<FirehoseOperationName>, 'operation' | 'caller' | 'region'>
 type DefinitionChange = (before: DeliveryDefinition) => DeliveryDefinition
@@ -37,7 +38,8 @@ export class Deliveries {
   /** The definition of a delivery for those who put records. Throws ResourceNotFoundException. */
   async known(name: string): Promise<DeliveryDefinition> {
     const found = this.#kept.get(name) ?? (await this.#kept.read(name))?.value
-    if (found === undefined || found.state === 'deleting') throw this.notFound(name)
+    if (found === undefined || found.state === 'deleting' || found.state === 'making')
+      throw this.notFound(name)
     return found
   }
 
@@ -53,12 +55,30 @@ export class Deliveries {
     await this.translated(call, name, () => documentsOf(call).put(name, definition, { expectedVersion: 0 }))
   }
 
+  /** Makes a definition with the stream behind it. Throws ResourceInUseException where there is one, or such a stream. */
+  async makeDirect(call: AnyCall, name: string, definition: DeliveryDefinition): Promise<void> {
+    const outcome = await this.translated(call, name, () =>
+      makeWithOwnStream(call.caller.client, name, definition),
+    )
+    if ('made' in outcome) return
+    throw new FirehoseError(
+      'ResourceInUseException',
+      outcome.refused === 'exists'
+        ? `Firehose ${name} under account ${this.#account} already exists, or is being changed.`
+        : `The stream ${ownStreamOf(name)} already exists, and would be the one behind Firehose ${name}: delete it, or choose another name.`,
+    )
+  }
+
   /** Changes a definition as the caller. `change` may be called several times, and may throw. Throws ResourceNotFoundException. */
   async change(call: AnyCall, name: string, change: DefinitionChange): Promise<DeliveryDefinition> {
     const changed = await this.translated(call, name, () =>
       documentsOf(call).update(name, (before) => {
         if (before === undefined) throw this.notFound(name)
-        return change(before)
+        const after = change(before)
+        // Whoever makes it puts it once more: a change in between would be in his way, unless it is to end the making.
+        if (before.state === 'making' && after.state !== 'deleting')
+          throw new FirehoseError('ResourceInUseException', `Firehose ${name} is still being created.`)
+        return after
       }),
     )
     return changed.value
@@ -91,8 +111,12 @@ export class Deliveries {
     if (document?.value.state !== 'deleting') return
     const { source } = document.value
     if (source.isOwn && source.stream !== ownStreamOf(name)) return
-    if (source.isOwn) await unless('streamNotFound', this.#own.deleteStream(source.stream))
-    await unless('versionConflict', documents.delete(name, { expectedVersion: document.version }))
+    await deleteOwnStream(this.#own, name, document.value)
+    try {
+      await documents.delete(name, { expectedVersion: document.version })
+    } catch (error) {
+      if (!MillraceError.is(error, 'versionConflict')) throw error
+    }
   }
 
   notFound(name: string): FirehoseError {
@@ -154,12 +178,4 @@ export class Deliveries {
 
 function documentsOf({ caller }: AnyCall) {
   return caller.client.documents<DeliveryDefinition>(deliveryKinds.definitions)
-}
-
-async function unless(code: 'streamNotFound' | 'versionConflict', done: Promise<unknown>): Promise<void> {
-  try {
-    await done
-  } catch (error) {
-    if (!MillraceError.is(error, code)) throw error
-  }
 }

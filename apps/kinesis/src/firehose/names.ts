@@ -15,11 +15,6 @@ export function deliveryStreamArn(place: {
   return `arn:${partitionOf(region)}:firehose:${region}:${account}:deliverystream/${name}`
 }
 
-/** The stream behind a delivery that takes direct puts. */
-export function ownStreamOf(delivery: string): string {
-  return `${delivery}.delivery`
-}
-
 /** The bucket of an ARN that the model lets pass. */
 export function bucketOf(arn: string): string {
   return arn.slice(arn.lastIndexOf(':') + 1)

@@ -7,37 +7,45 @@ import type { FirehoseCall } from '../../src/firehose/firehose-call.ts'
 import type { FirehoseParts } from '../../src/firehose/firehose-parts.ts'
 import { createDeliveryStream } from '../../src/firehose/streams/create.ts'
 
-type Outcome = 'stored' | 'not stored' | 'unknown'
+/** What becomes of a put whose answer is lost. */
+type Fate = 'stored' | 'not stored'
 
-/** A broker that does not answer when a definition is put; then the definition is stored, or not, or nobody can say. */
+/** A broker whose answer to one of the puts of a definition is lost. */
 class ForgetfulBroker {
   readonly streams = new Set<string>()
-  readonly #definitions = new Map<string, DeliveryDefinition>()
-  readonly #outcome: Outcome
+  readonly definitions = new Map<string, { readonly version: number; readonly value: DeliveryDefinition }>()
+  readonly #lost: ReadonlyMap<number, Fate>
+  #puts = 0
 
-  constructor(outcome: Outcome) {
-    this.#outcome = outcome
+  /** `lost`: by the number of the put. */
+  constructor(lost: Readonly<Record<number, Fate>>) {
+    this.#lost = new Map(Object.entries(lost).map(([put, fate]) => [Number(put), fate]))
   }
 
   get client(): Client {
-    const lost = () => Promise.reject(new MillraceError('connectionLost', 'The connection is lost.'))
-    const find = (name: string) => {
-      const value = this.#definitions.get(name)
-      return Promise.resolve(value && { name, version: 1, value })
-    }
-    const read = this.#outcome === 'unknown' ? lost : find
+    const read = (name: string) => Promise.resolve(this.definitions.get(name))
     const documents = {
       keep: () => Promise.resolve({ get: () => undefined, read }),
       get: read,
-      put: (name: string, definition: DeliveryDefinition) => {
-        if (this.#outcome === 'stored') this.#definitions.set(name, definition)
-        return lost()
+      put: (name: string, value: DeliveryDefinition) => {
+        const version = ++this.#puts
+        const fate = this.#lost.get(version)
+        if (fate !== 'not stored') this.definitions.set(name, { version, value })
+        if (fate === undefined) return Promise.resolve({ version })
+        return Promise.reject(new MillraceError('connectionLost', 'The connection is lost.'))
       },
     }
     const client = {
       documents: (kind: string) => (kind === deliveryKinds.definitions ? documents : undefined),
-      describeStream: () => Promise.reject(new MillraceError('streamNotFound', 'There is none.')),
-      createStream: (name: string) => Promise.resolve(this.streams.add(name)),
+      describeStream: (name: string) =>
+        this.streams.has(name)
+          ? Promise.resolve({ id: 7 })
+          : Promise.reject(new MillraceError('streamNotFound', 'There is none.')),
+      createStream: (name: string) => {
+        if (this.streams.has(name)) return Promise.reject(new MillraceError('streamExists', 'There is one.'))
+        this.streams.add(name)
+        return Promise.resolve({ id: 7 })
+      },
       deleteStream: (name: string) => Promise.resolve(this.streams.delete(name)),
     }
     return client as unknown as Client
@@ -60,20 +68,25 @@ async function made(broker: ForgetfulBroker): Promise<unknown> {
   )
 }
 
-it('CreateDeliveryStream: succeeds where only the answer was lost', async () => {
-  const broker = new ForgetfulBroker('stored')
-  expect(await made(broker)).toMatchObject({ DeliveryStreamARN: expect.stringContaining('/lake') as string })
+const lakeArn = { DeliveryStreamARN: expect.stringContaining('/lake') as string }
+
+it.each([1, 2])('CreateDeliveryStream: succeeds where only the answer to put %d was lost', async (put) => {
+  const broker = new ForgetfulBroker({ [put]: 'stored' })
+  expect(await made(broker)).toMatchObject(lakeArn)
   expect([...broker.streams]).toEqual(['lake.delivery'])
+  expect(broker.definitions.get('lake')?.value).toMatchObject({ state: 'active', source: { streamId: 7 } })
 })
 
-it('CreateDeliveryStream: leaves no stream behind where the delivery was not made', async () => {
-  const broker = new ForgetfulBroker('not stored')
+it('CreateDeliveryStream: leaves nothing behind where the delivery was not begun', async () => {
+  const broker = new ForgetfulBroker({ 1: 'not stored' })
   await expect(made(broker)).rejects.toThrow('The connection is lost.')
-  expect([...broker.streams]).toEqual([])
+  expect([broker.streams.size, broker.definitions.size]).toEqual([0, 0])
 })
 
-it('CreateDeliveryStream: leaves the stream where nobody can say whether the delivery was made', async () => {
-  const broker = new ForgetfulBroker('unknown')
+it('CreateDeliveryStream: goes on with its own stream where it was cut off behind it', async () => {
+  const broker = new ForgetfulBroker({ 2: 'not stored' })
   await expect(made(broker)).rejects.toThrow('The connection is lost.')
-  expect([...broker.streams]).toEqual(['lake.delivery'])
+  expect(broker.definitions.get('lake')?.value.state).toBe('making')
+  expect(await made(broker)).toMatchObject(lakeArn)
+  expect(broker.definitions.get('lake')?.value).toMatchObject({ state: 'active', source: { streamId: 7 } })
 })

@@ -72,7 +72,7 @@ describe('audited requests', () => {
     )
     const connection = await home.connect()
     await connection.request('describeStream', { name: 'clicks' })
-    await rejectionOf(connection.request('deleteStream', { name: 'gone' }))
+    await rejectionOf(connection.request('deleteStream', { name: 'gone', expectedId: undefined }))
     expect(events).toMatchObject([{ event: 'streamDeleted', resource: 'gone', outcome: 'streamNotFound' }])
   })
 

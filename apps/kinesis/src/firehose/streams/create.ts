@@ -1,13 +1,13 @@
 // CreateDeliveryStream. Runs in the endpoint. Answers when the delivery is kept; it is CREATING until the app delivery takes it on.
 import { MillraceError } from 'millrace'
-import type { DeliveryDefinition, DeliverySource } from 'millrace/protocol'
+import { ownStreamOf, type DeliveryDefinition, type DeliverySource } from 'millrace/protocol'
 import { parseStreamArn } from '../../identifiers/arn.ts'
 import type { FirehoseCall } from '../firehose-call.ts'
 import type { FirehoseParts } from '../firehose-parts.ts'
 import { withGiven, type GivenDelivery, type GivenDestination } from '../given.ts'
 import { FirehoseError, invalid } from '../model/errors.ts'
 import type { FirehoseInput, FirehoseOutput } from '../model/operations.ts'
-import { deliveryStreamArn, ownStreamOf } from '../names.ts'
+import { deliveryStreamArn } from '../names.ts'
 import { translateDestination } from '../translation/definition.ts'
 import { encryptionOf } from '../encryption.ts'
 
@@ -50,61 +50,9 @@ export async function createDeliveryStream(
     tags: Object.fromEntries((input.Tags ?? []).map(({ Key, Value }) => [Key, Value ?? ''])),
   }
   const definition = withGiven(plain, given)
-  if (definition.source.isOwn) await makeOwnStream(parts, call, definition)
+  if (definition.source.isOwn) await deliveries.makeDirect(call, name, definition)
   else await deliveries.make(call, name, definition)
   return { DeliveryStreamARN: deliveryStreamArn({ region, account: settings.account, name }) }
-}
-
-/** The stream first: a delivery whose stream is not there could not be carried out. */
-async function makeOwnStream(
-  { deliveries }: FirehoseParts,
-  call: CreateCall,
-  definition: DeliveryDefinition,
-): Promise<void> {
-  const { DeliveryStreamName: name } = call.input
-  const { client } = call.caller
-  const { stream } = definition.source
-  await deliveries.translated(call, name, async () => {
-    // Says that the delivery is there, where that is why its stream is.
-    if ((await client.describeStream(stream).catch(() => undefined)) !== undefined)
-      throw await inUse(deliveries, call)
-    await client.createStream(stream, { shards: 1, mode: 'on-demand' })
-  })
-  try {
-    await deliveries.make(call, name, definition)
-  } catch (error) {
-    const isMade = await isThere(deliveries, name, definition)
-    if (isMade === true) return
-    if (isMade === false) await client.deleteStream(stream).catch(() => {})
-    throw error
-  }
-}
-
-/** Whether the definition is kept: the answer that says so may have been lost. Undefined if that cannot be found out. */
-async function isThere(
-  deliveries: FirehoseParts['deliveries'],
-  name: string,
-  { createdAt }: DeliveryDefinition,
-): Promise<boolean | undefined> {
-  try {
-    return (await deliveries.known(name)).createdAt === createdAt
-  } catch (error) {
-    return error instanceof FirehoseError ? false : undefined
-  }
-}
-
-async function inUse(deliveries: FirehoseParts['deliveries'], call: CreateCall): Promise<FirehoseError> {
-  const { DeliveryStreamName: name } = call.input
-  const isThere = await deliveries.read(call, name).then(
-    () => true,
-    () => false,
-  )
-  return new FirehoseError(
-    'ResourceInUseException',
-    isThere
-      ? `Firehose ${name} already exists.`
-      : `The stream ${ownStreamOf(name)} already exists, and would be the one behind Firehose ${name}: delete it, or choose another name.`,
-  )
 }
 
 function givenBy(input: CreateInput): GivenDelivery {
