@@ -135,7 +135,7 @@ export class Buffers implements RoomHolder {
 
   #putError(error: ErrorRecord): Lane {
     const target = this.#parts.targets.errors(error.type)
-    if (target === undefined || error.origin === undefined) {
+    if (target === undefined) {
       throw new Error(`There is no place for a record that failed: ${error.message}`)
     }
     const lane = this.#parts.lanes.get('e', error.type, () => target)

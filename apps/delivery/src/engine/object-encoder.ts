@@ -16,13 +16,21 @@ export interface Spooled extends ObjectContent {
 export interface EncodedObject {
   /** Undefined where no record is left. */
   readonly content: ObjectContent | undefined
-  /** Records that the format does not take: they go to the errors. */
-  readonly failed: readonly ErrorRecord[]
+  /** Records that the format does not take, in the order of their lines: they go to the errors. */
+  readonly failed: readonly RefusedRecord[]
+}
+
+/** A record that a format does not take. */
+export interface RefusedRecord extends Omit<ErrorRecord, 'origin'> {
+  /** Its number among the lines of the spool, from 0. */
+  readonly line: number
 }
 
 export interface ObjectEncoder {
   /** Ending of names, with its dot; '' for none. */
   readonly extension: string
+  /** It may refuse records. Then what it pushes are lines, a record may have several, and each piece that ends a line ends with a line feed. */
+  readonly isSelective: boolean
   /** Pushes what the spool gets for a record: views, which nobody changes. Returns their bytes. */
   add(data: Uint8Array, pieces: Uint8Array[]): number
   /** Makes the content of an object. The same spool may be given again, and should then give the same. */
@@ -34,6 +42,7 @@ export function rawEncoder(delimiter: string): ObjectEncoder {
   const end = Buffer.from(delimiter)
   return {
     extension: '',
+    isSelective: false,
     add: (data, pieces) => {
       pieces.push(data)
       if (end.length > 0) pieces.push(end)

@@ -5,17 +5,21 @@ export interface FunctionAnswered {
   readonly partitionKeys: Readonly<Record<string, string>>
 }
 
-export interface SourceRecord {
+/** What an error document says of where a record comes from. */
+export interface RecordOrigin {
   readonly shardId: string
   readonly sequenceNumber: number
   /** Place within the record of the stream, where that one held several. */
   readonly subSequence?: number
   readonly partitionKey: string
+  /** When the broker took it, in milliseconds. */
+  readonly arrivedAt: number
+}
+
+export interface SourceRecord extends RecordOrigin {
   readonly explicitHashKey?: string
   readonly data: Uint8Array
   readonly headers?: Readonly<Record<string, Uint8Array>>
-  /** When the broker took it, in milliseconds. */
-  readonly arrivedAt: number
   /** Of one that is replayed: the function has had it, and has given these keys. It is not called again. */
   readonly transformed?: FunctionAnswered
 }

@@ -1,15 +1,20 @@
 // Error documents: records that could not be delivered, one JSON object a line, in Firehose's words; and back, for their replay. Pure.
 // Beside Firehose's fields a line has partition key, shard and sequence number, so that a replay knows what it replays.
-import type { SourceRecord, FunctionAnswered } from '../engine/source-record.ts'
+import type { FunctionAnswered, RecordOrigin, SourceRecord } from '../engine/source-record.ts'
 import type { ErrorRecord } from './error-record.ts'
 
 /** Writes a record as a line, with its end. */
-export function errorLine({ type, origin, rawData, ...error }: ErrorRecord): Uint8Array {
-  const transformed = error.transformed ?? origin?.transformed
+export function errorLine({
+  type,
+  origin,
+  rawData,
+  ...error
+}: ErrorRecord<RecordOrigin & Pick<SourceRecord, 'transformed'>>): Uint8Array {
+  const transformed = error.transformed ?? origin.transformed
   const isConversion = type === 'format-conversion-failed'
   const line = {
     attemptsMade: error.attemptsMade,
-    arrivalTimestamp: origin?.arrivedAt ?? error.endedAt,
+    arrivalTimestamp: origin.arrivedAt,
     ...(isConversion
       ? { lastErrorCode: error.code, lastErrorMessage: error.message }
       : { errorCode: error.code, errorMessage: error.message }),
@@ -18,12 +23,10 @@ export function errorLine({ type, origin, rawData, ...error }: ErrorRecord): Uin
     ...(error.function !== undefined && { lambdaArn: error.function }),
     // A function that is called once more would make of its own answer what nobody asked for.
     ...(transformed !== undefined && { transformed }),
-    ...(origin !== undefined && {
-      partitionKey: origin.partitionKey,
-      shardId: origin.shardId,
-      sequenceNumber: String(origin.sequenceNumber),
-      ...(origin.subSequence !== undefined && { subSequenceNumber: origin.subSequence }),
-    }),
+    partitionKey: origin.partitionKey,
+    shardId: origin.shardId,
+    sequenceNumber: String(origin.sequenceNumber),
+    ...(origin.subSequence !== undefined && { subSequenceNumber: origin.subSequence }),
   }
   return Buffer.from(`${JSON.stringify(line)}\n`)
 }

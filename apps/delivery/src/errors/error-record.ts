@@ -1,13 +1,13 @@
 // A record that could not be delivered, and why: what becomes a line of an error document. Pure, types only.
-import type { SourceRecord, FunctionAnswered } from '../engine/source-record.ts'
+import type { FunctionAnswered, RecordOrigin, SourceRecord } from '../engine/source-record.ts'
 
 /** Firehose's `error-output-type`: it stands in the names of error documents. */
 export type ErrorType = 'processing-failed' | 'format-conversion-failed' | 'http-endpoint-failed'
 
-export interface ErrorRecord {
+export interface ErrorRecord<Origin extends RecordOrigin = SourceRecord> {
   readonly type: ErrorType
-  /** The record of the stream that it comes from. Left out only where an encoder finds the fault in an object's records. */
-  readonly origin?: SourceRecord
+  /** The record of the stream that it comes from. */
+  readonly origin: Origin
   /** What is delivered when the document is replayed: the source's data; of an encoder, the record as it was to be encoded. */
   readonly rawData: Uint8Array
   /** The raw data is what the function made of the record. */

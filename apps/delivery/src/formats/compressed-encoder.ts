@@ -14,6 +14,7 @@ export function compressedEncoder(
   const { add } = rawEncoder(delimiter)
   return {
     extension,
+    isSelective: false,
     add,
     finish: async (spooled, signal) => ({
       content: await keptContent(

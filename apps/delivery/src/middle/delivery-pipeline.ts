@@ -193,8 +193,6 @@ function sourceOf(name: string, { source }: PipedBy) {
   }
 }
 
-function bySource(a: ErrorRecord, b: ErrorRecord): number {
-  const [one, other] = [a.origin, b.origin]
-  if (one === undefined || other === undefined) return 0
+function bySource({ origin: one }: ErrorRecord, { origin: other }: ErrorRecord): number {
   return one.sequenceNumber - other.sequenceNumber || (one.subSequence ?? 0) - (other.subSequence ?? 0)
 }

@@ -7,6 +7,7 @@ import { partitionValues } from '../naming/partition-values.ts'
 import { completed, readPrefix } from '../naming/prefix.ts'
 import type { PendingObject } from '../progress/shard-progress.ts'
 import { Heap, type HeapPlace } from '../spool/heap.ts'
+import { Origins } from '../spool/origins.ts'
 import type { LaneHeap, LaneRange, LaneTarget, LaneTargets, WriteOptions, Written } from './lane-target.ts'
 import { rawEncoder, type ObjectEncoder } from '../engine/object-encoder.ts'
 import type { SourceRecord, FunctionAnswered } from '../engine/source-record.ts'
@@ -26,6 +27,8 @@ const WRITES_MAX = 4
 
 /** Ending of error documents. */
 export const ERROR_EXTENSION = '.jsonl'
+
+const LINE_FEED = 0x0a
 
 /** Makes the targets of a shard. */
 export function objectTargets(parts: ObjectTargetsParts): LaneTargets {
@@ -145,19 +148,37 @@ class ObjectHeap extends Heap implements LaneHeap {
   readonly #pieces: Uint8Array[] = []
 
   readonly #partition: string
+  /** Where lines come from, where some may be refused. */
+  readonly #origins: Origins | undefined
 
   constructor(parts: TargetParts, partition: string) {
     super(parts.heaps, partition !== '')
     this.#parts = parts
     this.#partition = partition
+    this.#origins = parts.encoder.isSelective ? new Origins(parts.heaps) : undefined
   }
 
-  put(_record: SourceRecord, data: Uint8Array): number {
+  override get memoryBytes(): number {
+    return super.memoryBytes + (this.#origins?.memoryBytes ?? 0)
+  }
+
+  put(record: SourceRecord, data: Uint8Array): number {
     const pieces = this.#pieces
     pieces.length = 0
     const bytes = this.#parts.encoder.add(data, pieces)
     this.add(pieces, bytes)
+    this.#origins?.add(record, linesOf(pieces))
     return bytes
+  }
+
+  override async spill(): Promise<void> {
+    await super.spill()
+    await this.#origins?.spill()
+  }
+
+  override async release(): Promise<void> {
+    await super.release()
+    await this.#origins?.release()
   }
 
   async write({ key, errorKey }: PendingObject, { signal, ...steps }: WriteOptions): Promise<Written> {
@@ -173,14 +194,21 @@ class ObjectHeap extends Heap implements LaneHeap {
         failed: failed.length,
       }
     }
+    const origins = await this.#origins!.of(failed.map(({ line }) => line))
+    const transformed = transformedBy(this.#parts.definition, this.#partition)
     const lines = Buffer.concat(
-      failed.map((error) =>
-        errorLine({ ...error, ...transformedBy(this.#parts.definition, this.#partition) }),
-      ),
+      failed.map((error, i) => errorLine({ ...error, ...transformed, origin: origins[i]! })),
     )
     await store.write(errorKey, contentOf(lines), signal)
     return { objects: content === undefined ? 1 : 2, bytes: content?.bytes ?? 0, failed: failed.length }
   }
+}
+
+/** Lines of a record: pieces that end with a line feed. */
+function linesOf(pieces: readonly Uint8Array[]): number {
+  let lines = 0
+  for (const piece of pieces) if (piece[piece.length - 1] === LINE_FEED) lines++
+  return lines
 }
 
 /** What records that went through a function say of that, for their replay. */

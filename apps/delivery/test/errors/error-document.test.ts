@@ -40,12 +40,15 @@ it("errorLine: a record that was not processed has Firehose's fields, and the pl
 })
 
 it('errorLine: a record that was not converted has the last error, as Firehose names it', () => {
-  const { origin: _origin, function: _function, ...rest } = failed
+  const { function: _function, ...rest } = failed
   const line = JSON.parse(Buffer.from(errorLine({ ...rest, type: 'format-conversion-failed' })).toString())
   expect(line).toMatchObject({
     lastErrorCode: 'Lambda.FunctionError',
     lastErrorMessage: 'it said no',
-    arrivalTimestamp: 2000,
+    arrivalTimestamp: 1000,
+    partitionKey: 'k',
+    shardId: 'shardId-000000000003',
+    sequenceNumber: '77',
   })
   expect(line).not.toHaveProperty('errorCode')
 })

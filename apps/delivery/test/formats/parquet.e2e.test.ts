@@ -22,6 +22,8 @@ interface Written {
   readonly rows: readonly Record<string, unknown>[]
   readonly errors: readonly string[]
   readonly raw: readonly string[]
+  /** Which lines are refused. */
+  readonly lines: readonly number[]
   readonly bytes: Buffer
 }
 
@@ -59,6 +61,7 @@ async function written(
     rows: content === undefined ? [] : await rowsOf(content),
     errors: failed.map(({ message }) => message.replace('The record does not fit into Parquet: ', '')),
     raw: failed.map(({ rawData }) => Buffer.from(rawData).toString()),
+    lines: failed.map(({ line }) => line),
     bytes: content === undefined ? Buffer.alloc(0) : readFileSync(content.file!),
   }
 }

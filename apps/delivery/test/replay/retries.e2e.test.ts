@@ -27,6 +27,12 @@ const lineOf = (text: string) =>
   Buffer.from(
     errorLine({
       type: 'processing-failed',
+      origin: {
+        shardId: 'shardId-000000000000',
+        sequenceNumber: 7,
+        partitionKey: 'k',
+        arrivedAt: Date.UTC(2026, 0, 1),
+      },
       rawData: Buffer.from(text),
       attemptsMade: 4,
       code: 'Lambda.FunctionError',

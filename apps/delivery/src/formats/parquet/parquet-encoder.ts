@@ -1,12 +1,11 @@
 // Objects in Parquet: the spool is lines of JSON, which DuckDB turns into columns when the object is due. A whole spool at once is the fast
 // way; only where DuckDB refuses it are the records found that do not fit, each of which becomes an error, and the others are written.
 import { stat } from 'node:fs/promises'
-import type { EncodedObject, ObjectEncoder, Spooled } from '../../engine/object-encoder.ts'
-import type { ErrorRecord } from '../../errors/error-record.ts'
+import type { EncodedObject, ObjectEncoder, RefusedRecord, Spooled } from '../../engine/object-encoder.ts'
 import { fileContent } from '../kept-content.ts'
 import { RecordsRefused, withParquetWriter, type ParquetWriter } from './duckdb.ts'
 import { jsonLines } from './json-lines.ts'
-import { foundByTrial, parsed, sifted, trialIn, type RefusedLine } from './refused-lines.ts'
+import { foundByTrial, parsed, RefusedLines, sifted, trialIn, type NumberedLine } from './refused-lines.ts'
 import { checkedColumns, type CheckedColumn } from './schema.ts'
 import {
   copyStatement,
@@ -23,6 +22,7 @@ export function parquetEncoder(format: ParquetFormat, now: () => number): Object
   const columns = format.columns === undefined ? undefined : checkedColumns(format.columns)
   return {
     extension: '.parquet',
+    isSelective: true,
     add: jsonLines(columns?.map(({ name }) => name) ?? []),
     finish: (spooled, signal) =>
       withParquetWriter(async (writer) => {
@@ -39,7 +39,7 @@ export function parquetEncoder(format: ParquetFormat, now: () => number): Object
 interface Converted {
   /** Undefined where no record is left. */
   readonly file: string | undefined
-  readonly refused: readonly RefusedLine[]
+  readonly refused: readonly NumberedLine[]
 }
 
 /** One spool on its way to Parquet. */
@@ -49,7 +49,7 @@ class Conversion {
   readonly #spooled: Spooled
   readonly #writer: ParquetWriter
   readonly #signal: AbortSignal
-  readonly #refused: RefusedLine[] = []
+  readonly #refused = new RefusedLines()
 
   constructor(
     format: ParquetFormat,
@@ -77,12 +77,12 @@ class Conversion {
   async #writtenWithoutRefused(lines: string): Promise<Converted> {
     let left = lines
     for (const sift of [() => this.#parsed(left), () => this.#fitting(left), () => this.#tried(left)]) {
-      const before = this.#refused.length
+      const before = this.#refused.all.length
       const { path, kept } = await sift()
       left = path
-      if (kept === 0) return { file: undefined, refused: this.#refused }
-      const file = this.#refused.length === before ? undefined : await this.#written(left, 'all')
-      if (file !== undefined) return { file, refused: this.#refused }
+      if (kept === 0) return { file: undefined, refused: this.#refused.all }
+      const file = this.#refused.all.length === before ? undefined : await this.#written(left, 'all')
+      if (file !== undefined) return { file, refused: this.#refused.all }
     }
     // Each record is taken alone, and not all of them together.
     throw new RecordsRefused(await this.#refusalOf(left))
@@ -156,7 +156,7 @@ class Conversion {
   async #sifted(lines: string, judge: Parameters<typeof sifted>[2]) {
     const path = this.#spooled.scratch('lines')
     const { kept, refused } = await sifted(lines, path, judge, this.#signal)
-    for (const line of refused) this.#refused.push(line)
+    this.#refused.add(refused)
     return { path, kept }
   }
 }
@@ -169,8 +169,9 @@ function told(message: string): string {
     .replace(/ in file ".*?"(?:, (?:at byte \d+ )?in (?:line|record\/value) \d+)?/, '')
 }
 
-function failure({ data, message }: RefusedLine, endedAt: number): ErrorRecord {
+function failure({ data, message, number }: NumberedLine, endedAt: number): RefusedRecord {
   return {
+    line: number,
     type: 'format-conversion-failed',
     rawData: data,
     attemptsMade: 1,

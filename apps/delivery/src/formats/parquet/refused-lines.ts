@@ -12,6 +12,33 @@ export interface RefusedLine {
   readonly message: string
 }
 
+/** One with its number among all lines, from 0. */
+export interface NumberedLine extends RefusedLine {
+  readonly number: number
+}
+
+/** What is refused in several siftings, each of what the one before has left. */
+export class RefusedLines {
+  #all: readonly NumberedLine[] = []
+
+  /** In the order of their lines. */
+  get all(): readonly NumberedLine[] {
+    return this.#all
+  }
+
+  /** Takes what the next sifting refuses, by numbers among the lines that were left, in rising order. */
+  add(refused: readonly NumberedLine[]): void {
+    const before = this.#all
+    const all: NumberedLine[] = []
+    let at = 0
+    for (const line of refused) {
+      while (at < before.length && before[at]!.number - at <= line.number) all.push(before[at++]!)
+      all.push({ ...line, number: line.number + at })
+    }
+    this.#all = [...all, ...before.slice(at)]
+  }
+}
+
 /** Says of a line, by its number from 0, why it is refused; undefined where it stays. */
 export type Judgement = (line: Buffer, number: number) => RefusedLine | undefined
 
@@ -53,8 +80,8 @@ export async function sifted(
   to: string,
   judge: Judgement,
   signal: AbortSignal,
-): Promise<{ readonly kept: number; readonly refused: readonly RefusedLine[] }> {
-  const refused: RefusedLine[] = []
+): Promise<{ readonly kept: number; readonly refused: readonly NumberedLine[] }> {
+  const refused: NumberedLine[] = []
   let kept = 0
   const file = await open(to, 'w')
   try {
@@ -64,7 +91,7 @@ export async function sifted(
       for (const [number, line] of lines.entries) {
         const fault = judge(line, number)
         if (fault === undefined) staying.push(line, lineEnd)
-        else refused.push(fault)
+        else refused.push({ ...fault, number })
       }
       kept += staying.length / 2
       await file.writeFile(Buffer.concat(staying))
