@@ -2,8 +2,17 @@
 import { loadJq, type Jq } from 'jq-wasm'
 import type { JqOutput } from './jq-program.ts'
 
+/** Jq could not be run: nothing is known of what it was asked. It is asked again, as long as that takes. */
+export class JqUnavailable extends Error {
+  override readonly name = 'JqUnavailable'
+
+  constructor(reason: string) {
+    super(`jq, which finds the partitions, cannot be run: ${reason}.`)
+  }
+}
+
 export interface JqRuntime {
-  /** Runs a program. `seconds` is told where it did not end in time. */
+  /** Runs a program. The output says where jq itself has crashed, or did not end in time. Rejects where jq is not to be had. */
   run(program: string, input: string): Promise<JqOutput>
   close(): Promise<void>
 }

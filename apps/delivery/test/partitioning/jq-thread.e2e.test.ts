@@ -1,6 +1,9 @@
 // The thread that runs jq, as it is built: it answers, survives what crashes jq, and is ended with an expression that never ends.
+import { Worker } from 'node:worker_threads'
 import { afterEach, describe, expect, it } from 'vitest'
 import { JqThread, sharedJq } from '@millrace/delivery/partitioning'
+
+const entry = new URL('./jq-worker.js', import.meta.resolve('@millrace/delivery/partitioning'))
 
 const open: { close(): Promise<void> }[] = []
 afterEach(async () => {
@@ -29,10 +32,41 @@ describe('JqThread', () => {
 
   it('ends an expression that does not end, and answers the next', async () => {
     // However slow the machine is, an endless expression outlasts this.
-    const endless = await kept(new JqThread(100)).run('[range(0; infinite)] | length', '1')
+    const endless = await kept(new JqThread({ runMsMax: 100 })).run('[range(0; infinite)] | length', '1')
     expect(endless.exitCode).not.toBe(0)
     const jq = kept(new JqThread())
     expect(await jq.run('.', '1')).toMatchObject({ stdout: '1' })
+  })
+
+  it('says that a thread that cannot be loaded knows nothing of records, and tries another one with the next run', async () => {
+    const broken = [
+      () => new Worker('throw new Error("there is no WebAssembly here")', { eval: true }),
+      () => new Worker('process.exit(0)', { eval: true }),
+      () => new Worker('setInterval(() => {}, 1000)', { eval: true }),
+      () => {
+        throw new Error('no more threads')
+      },
+    ]
+    const start = () => broken.shift()?.() ?? new Worker(entry, { name: 'jq' })
+    const jq = kept(new JqThread({ start, loadMsMax: 2000 }))
+    const runs = Array.from({ length: 4 }, () => jq.run('.', '1'))
+    const reasons = (await Promise.allSettled(runs)).map((run) => run.status === 'rejected' && String(run.reason))
+    expect(reasons).toEqual([
+      expect.stringContaining('cannot be run: there is no WebAssembly here.'),
+      expect.stringContaining('its thread was ended'),
+      expect.stringContaining('has not begun'),
+      expect.stringContaining('no more threads'),
+    ])
+    expect(await kept(new JqThread({ start })).run('.', '1')).toMatchObject({ stdout: '1', exitCode: 0 })
+  })
+
+  it('says of a run that is ended from outside that nothing came of it', async () => {
+    const jq = kept(new JqThread())
+    await jq.run('.', '1')
+    const endless = jq.run('[range(0; infinite)] | length', '1')
+    await Promise.resolve()
+    await jq.close()
+    await expect(endless).rejects.toThrow('cannot be run: its thread was ended')
   })
 
   it('is shared, and ends with the last who needs it', async () => {

@@ -1,7 +1,7 @@
 // Partitions of records: the rules of values as a table, and plain paths held equal to jq itself.
 import fc from 'fast-check'
 import { afterAll, describe, expect, it } from 'vitest'
-import { localJq, type JqRuntime } from '../../src/partitioning/jq-runtime.ts'
+import { JqUnavailable, localJq, type JqRuntime } from '../../src/partitioning/jq-runtime.ts'
 import { makePartitioner, type Partition } from '../../src/partitioning/partitioner.ts'
 import { keySafe, VALUE_CHARACTERS_MAX } from '../../src/partitioning/partition-value.ts'
 import { plainPath } from '../../src/partitioning/plain-path.ts'
@@ -249,4 +249,12 @@ describe('keySafe', () => {
       ),
     )
   })
+})
+
+it('rejects where jq is not to be had: no record has failed for that', async () => {
+  const unavailable: JqRuntime = {
+    run: () => Promise.reject(new JqUnavailable('there is no thread')),
+    close: () => Promise.resolve(),
+  }
+  await expect(partitions('.a | length', ['{"a":"b"}'], () => unavailable)).rejects.toThrow(JqUnavailable)
 })
