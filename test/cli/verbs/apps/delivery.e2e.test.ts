@@ -1,5 +1,5 @@
 // `millrace delivery`: made, shown, changed and deleted by the compiled command, and carried out by the app in the daemon.
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
@@ -38,6 +38,17 @@ async function json(...args: readonly string[]): Promise<ShownDelivery> {
 const fileCount = async (path: string) => {
   const names = await readdir(join(directory, path), { recursive: true, withFileTypes: true }).catch(() => [])
   return names.filter((entry) => entry.isFile()).length
+}
+
+/** Lines of all objects of a place, without errors. */
+async function textsIn(path: string): Promise<string[]> {
+  const place = join(directory, path)
+  const entries = await readdir(place, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile() && !entry.name.endsWith('.tmp'))
+  const paths = files.map(({ parentPath, name }) => join(parentPath, name))
+  const objects = paths.filter((each) => !each.startsWith(join(place, 'errors')))
+  const texts = await Promise.all(objects.map((each) => readFile(each, 'utf8')))
+  return texts.flatMap((text) => text.split('\n').filter(Boolean))
 }
 
 describe('millrace delivery', () => {
@@ -125,6 +136,51 @@ describe('millrace delivery', () => {
     await run('delivery', 'delete', 'hook', '--yes')
   })
 
+  it('replays error documents, says how many, and why one cannot be replayed', async () => {
+    await run('delivery', 'create', 'again', '--to', './again', '--buffer-interval', '0s')
+    const errors = join(directory, 'again/errors/processing-failed')
+    await mkdir(errors, { recursive: true })
+    const lineOf = (text: string) => `${JSON.stringify({ rawData: Buffer.from(text).toString('base64') })}\n`
+    await writeFile(join(errors, 'again-1-a.jsonl'), lineOf('one') + lineOf('two'))
+    await writeFile(join(errors, 'again-1-b.jsonl'), lineOf('three'))
+    const some = await run(
+      'delivery',
+      'retry',
+      'again',
+      '--from',
+      'errors/processing-failed/again-1-a',
+      '--json',
+    )
+    expect({ ...some, stdout: JSON.parse(some.stdout) as object }).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: { state: 'done', documents: 1, records: 2 },
+    })
+    expect(await readdir(errors)).toEqual(['again-1-b.jsonl'])
+    expect(await run('delivery', 'retry', 'again')).toEqual({
+      code: 0,
+      stdout: 'Replayed 1 error document with 1 record.\n',
+      stderr: '',
+    })
+    expect(await readdir(errors)).toEqual([])
+    expect((await textsIn('again')).sort()).toEqual(['one', 'three', 'two'])
+
+    await writeFile(join(errors, 'again-1-c.jsonl'), `${lineOf('four')}half a line`)
+    const failed = await run('delivery', 'retry', 'again')
+    expect(failed.code).not.toBe(0)
+    expect(failed.stderr).toContain('line 2')
+    await writeFile(join(errors, 'again-1-c.jsonl'), lineOf('four'))
+    expect(await run('delivery', 'retry', 'again', '--no-wait')).toMatchObject({
+      code: 0,
+      stdout: 'They are replayed as soon as an app comes to it.\n',
+    })
+    await expect.poll(async () => (await textsIn('again')).sort()).toEqual(['four', 'one', 'three', 'two'])
+    expect((await run('delivery', 'retry', 'nope')).stderr).toContain('There is no delivery nope.')
+    await run('delivery', 'pause', 'again')
+    expect((await run('delivery', 'retry', 'again')).stderr).toContain('again is paused')
+    await run('delivery', 'delete', 'again', '--yes')
+  })
+
   it.each([
     [['--prefix', '!{timestamp:bb}'], 2, 'the letter b, which stands for nothing'],
     [['--time-zone', 'Mars/Base'], 2, 'is no time zone'],
@@ -149,6 +205,10 @@ describe('millrace delivery', () => {
     await run('delivery', 'create', 'twice', '--to', './twice')
     expect((await run('delivery', 'create', 'twice', '--to', './twice')).stderr).toContain(
       'There is a delivery twice already',
+    )
+    await run('stream', 'create', 'taken.delivery')
+    expect((await run('delivery', 'create', 'taken', '--to', './taken')).stderr).toContain(
+      'The stream taken.delivery is there already',
     )
     expect((await run('stream', 'describe', 'twice.delivery')).code).toBe(0)
     await run('delivery', 'delete', 'twice', '--yes')
