@@ -7,6 +7,7 @@ import {
   type DeliveryDestination,
   type ObjectDestination,
 } from 'millrace/protocol'
+import { HTTP_BODY_BYTES_MAX } from '../destinations/http/http-request.ts'
 import { hasExpression, keysOf, readPrefix, type Prefix, type PrefixFault } from '../naming/prefix.ts'
 import { isTimeZone } from '../naming/zoned-time.ts'
 import { bounds, lengths, type Bound } from './bounds.ts'
@@ -69,11 +70,24 @@ function checkDestination(destination: DeliveryDestination, place: string, say: 
       }
       if ((destination.accessKey?.length ?? 0) > 4096)
         say(`${place}.accessKey`, 'The access key has more than 4096 characters.')
-      if (Object.keys(destination.attributes ?? {}).length > 50)
-        say(`${place}.attributes`, 'There are more than 50 attributes.')
+      if (!/^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$|^$/.test(destination.accessKey ?? ''))
+        say(`${place}.accessKey`, 'The access key has characters that a header cannot have.')
+      checkAttributes(destination.attributes ?? {}, `${place}.attributes`, say)
       return
     case 'stream':
       if (destination.stream === '') say(`${place}.stream`, 'The stream of the destination has no name.')
+  }
+}
+
+/** As Firehose's protocol bounds them. */
+function checkAttributes(attributes: Readonly<Record<string, string>>, place: string, say: Say): void {
+  const entries = Object.entries(attributes)
+  if (entries.length > 50) say(place, 'There are more than 50 attributes.')
+  for (const [name, value] of entries) {
+    if (name.length < 1 || name.length > 256)
+      say(place, `The name of an attribute has ${name.length} characters: it has 1 to 256.`)
+    if (value.length > 1024)
+      say(place, `The attribute ${name} has ${value.length} characters: it has up to 1024.`)
   }
 }
 
@@ -196,6 +210,12 @@ function checkCombinations(definition: DeliveryDefinition, say: Say, warnings: s
   }
   if (destination.type === 'http' && backup === undefined) {
     say('backup', 'An HTTP endpoint needs a backup, for records that it does not take.')
+  }
+  if (destination.type === 'http' && buffer.bytes > HTTP_BODY_BYTES_MAX) {
+    say(
+      'buffer.bytes',
+      `The size of a buffer is ${shownAmount(buffer.bytes, 'bytes')}: requests to an HTTP endpoint have up to ${shownAmount(HTTP_BODY_BYTES_MAX, 'bytes')}.`,
+    )
   }
   if (destination.type === 'stream') {
     if (destination.stream === source.stream)

@@ -20,6 +20,8 @@ export interface BatchOutcome {
 export interface BatchSink {
   /** Records of a batch at most. */
   readonly recordsMax: number
+  /** A batch with so many bytes of data is full, whatever the buffer is. */
+  readonly bytesMax: number
   /** Fulfils when the batch is taken, or given up. A retryable fault is met by another call with the same batch. */
   send(batch: SinkBatch, signal: AbortSignal): Promise<BatchOutcome>
   close(): Promise<void>

@@ -20,7 +20,10 @@ export class Origins {
   }
 
   /** Takes the next record, of so many lines. */
-  add({ shardId, sequenceNumber, subSequence = -1, partitionKey, arrivedAt }: RecordOrigin, lines: number): void {
+  add(
+    { shardId, sequenceNumber, subSequence = -1, partitionKey, arrivedAt }: RecordOrigin,
+    lines: number,
+  ): void {
     const shard = shardId === this.#shardId ? '' : `,${JSON.stringify(shardId)}`
     this.#shardId = shardId
     this.#text += `[${lines},${sequenceNumber},${subSequence},${arrivedAt},${JSON.stringify(partitionKey)}${shard}]\n`
@@ -68,7 +71,8 @@ export class Origins {
       const bytes = Buffer.concat([rest, chunk])
       const end = bytes.lastIndexOf('\n') + 1
       rest = bytes.subarray(end)
-      for (const line of bytes.toString('utf8', 0, end).split('\n')) if (line !== '') yield JSON.parse(line) as Entry
+      for (const line of bytes.toString('utf8', 0, end).split('\n'))
+        if (line !== '') yield JSON.parse(line) as Entry
     }
   }
 }

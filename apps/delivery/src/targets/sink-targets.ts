@@ -45,7 +45,7 @@ class SinkTarget implements LaneTarget {
 
   constructor(parts: SinkTargetsParts) {
     this.#parts = parts
-    this.bytesMax = parts.definition.buffer.bytes
+    this.bytesMax = Math.min(parts.definition.buffer.bytes, parts.sink.bytesMax)
     this.recordsMax = parts.sink.recordsMax
   }
 

@@ -13,6 +13,7 @@ const input: DeliveryInput = {
   destination: { type: 'directory', path: '/lake' },
 }
 const http = { type: 'http', url: 'https://example.org/in' } as const
+const fifty = Object.fromEntries(Array.from({ length: 51 }, (_, i) => [`a${i}`, '']))
 const backup = { to: { type: 'directory', path: '/failed' } } as const
 const parquet = { type: 'parquet', compression: 'snappy' } as const
 const byCountry = { queries: { country: '.country' } }
@@ -69,6 +70,21 @@ describe('checkDefinition', () => {
     ['destination.url', { destination: { type: 'http', url: 'ftp://x' }, backup }, 'no url'],
     ['destination.stream', { destination: { type: 'stream', stream: 'clicks' } }, 'to itself'],
     ['backup', { destination: http }, 'needs a backup'],
+    [
+      'destination.accessKey',
+      { destination: { ...http, accessKey: 'a\nb' }, backup },
+      'a header cannot have',
+    ],
+    ['destination.accessKey', { destination: { ...http, accessKey: 'a'.repeat(4097) }, backup }, '4096'],
+    ['destination.attributes', { destination: { ...http, attributes: fifty }, backup }, 'more than 50'],
+    ['destination.attributes', { destination: { ...http, attributes: { '': 'a' } }, backup }, '1 to 256'],
+    [
+      'destination.attributes',
+      { destination: { ...http, attributes: { a: 'a'.repeat(1025) } }, backup },
+      'up to 1024',
+    ],
+    ['buffer.bytes', { destination: http, backup, buffer: { bytes: 65 * 2 ** 20 } }, 'up to 64 MiB'],
+    ['destination.retryMs', { destination: { ...http, retryMs: 7_200_001 }, backup }, 'between 0 ms and 2 h'],
     [
       'backup',
       { destination: { type: 'stream', stream: 'b' }, transform: { function: 'f' } },

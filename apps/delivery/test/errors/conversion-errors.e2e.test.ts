@@ -35,7 +35,9 @@ it('a record that is not converted: its error has partition key, shard, sequence
     rawData: Buffer.from(i === 1 ? '{"id":"two"}' : data[i]!).toString('base64'),
   }))
   const found = (await lines()).map((line) => JSON.parse(line) as Record<string, unknown>)
-  expect(found.sort((a, b) => Number(a['sequenceNumber']) - Number(b['sequenceNumber']))).toMatchObject(failed)
+  expect(found.sort((a, b) => Number(a['sequenceNumber']) - Number(b['sequenceNumber']))).toMatchObject(
+    failed,
+  )
   const { createdAt } = await client.describeStream('clicks')
   for (const { arrivalTimestamp } of found) expect(arrivalTimestamp).toBeGreaterThanOrEqual(Number(createdAt))
 })

@@ -50,7 +50,9 @@ describe('JqThread', () => {
     const start = () => broken.shift()?.() ?? new Worker(entry, { name: 'jq' })
     const jq = kept(new JqThread({ start, loadMsMax: 2000 }))
     const runs = Array.from({ length: 4 }, () => jq.run('.', '1'))
-    const reasons = (await Promise.allSettled(runs)).map((run) => run.status === 'rejected' && String(run.reason))
+    const reasons = (await Promise.allSettled(runs)).map(
+      (run) => run.status === 'rejected' && String(run.reason),
+    )
     expect(reasons).toEqual([
       expect.stringContaining('cannot be run: there is no WebAssembly here.'),
       expect.stringContaining('its thread was ended'),

@@ -11,6 +11,7 @@ export interface HttpFailure {
 /** An answer as it came. */
 export interface HttpAnswer {
   readonly status: number
+  readonly headers: Pick<Headers, 'get'>
   /** Undefined: it was larger than an answer may be. */
   readonly body: string | undefined
 }
@@ -20,7 +21,7 @@ export const ANSWER_BYTES_MAX = 1024 * 1024
 const SHOWN_MAX = 300
 
 /** Judges an answer; undefined: the records are taken. */
-export function failureOf({ status, body }: HttpAnswer, requestId: string): HttpFailure | undefined {
+export function failureOf({ status, headers, body }: HttpAnswer, requestId: string): HttpFailure | undefined {
   if (status === 413) {
     return permanent(
       'HttpEndpoint.DestinationException',
@@ -42,17 +43,33 @@ export function failureOf({ status, body }: HttpAnswer, requestId: string): Http
       `The endpoint answers with status ${status}${said(body)}.`,
     )
   }
-  return flawOf(body, requestId)
+  const flaw = headersFlaw(headers) ?? bodyFlaw(body, requestId)
+  return flaw === undefined
+    ? undefined
+    : failing('HttpEndpoint.InvalidResponseFromDestination', `The answer ${flaw}`)
+}
+
+/** What is wrong with the headers of an answer of status 200: Firehose takes no other. */
+function headersFlaw(headers: Pick<Headers, 'get'>): string | undefined {
+  const encoding = headers.get('content-encoding')
+  if (encoding !== null && encoding.toLowerCase() !== 'identity') {
+    return `is compressed (content-encoding: ${encoding}): it must not be.`
+  }
+  const type = headers.get('content-type')
+  if (type === null || !/^application\/json\s*(;|$)/i.test(type)) {
+    return `has the content-type ${type ?? 'of nothing'}: it must be application/json.`
+  }
+  if (headers.get('content-length') === null) return 'has no content-length: it must have one.'
+  return undefined
 }
 
 /** What is wrong with the body of an answer of status 200. */
-function flawOf(body: string, requestId: string): HttpFailure | undefined {
-  const invalid = (what: string): HttpFailure =>
-    failing('HttpEndpoint.InvalidResponseFromDestination', `The answer ${what}: ${shown(body)}`)
+function bodyFlaw(body: string, requestId: string): string | undefined {
+  const invalid = (what: string): string => `${what}: ${shown(body)}`
   const answer = objectOf(body)
   if (answer === undefined) return invalid('is no JSON object')
   if (answer['requestId'] !== requestId) return invalid(`does not have the requestId ${requestId}`)
-  if (typeof answer['timestamp'] !== 'number') return invalid('has no timestamp in milliseconds')
+  if (!Number.isSafeInteger(answer['timestamp'])) return invalid('has no timestamp in milliseconds')
   return undefined
 }
 

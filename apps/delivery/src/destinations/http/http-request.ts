@@ -1,7 +1,7 @@
 // Requests of Firehose's HTTP endpoint delivery protocol, version 1.0. Pure but for gzip, which runs in libuv's pool.
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import type { HttpDestination } from 'millrace/protocol'
+import { limits, type HttpDestination } from 'millrace/protocol'
 
 /** What one request carries. */
 export interface HttpBatch {
@@ -13,6 +13,12 @@ export interface HttpBatch {
 
 /** Records of one request at most. */
 export const HTTP_RECORDS_MAX = 10_000
+
+/** Bytes of a body at most, before compression. */
+export const HTTP_BODY_BYTES_MAX = 64 * 2 ** 20
+
+/** A batch with so many bytes of data is full: with one record more, in base64 and each in its object, it still fits into a body. */
+export const HTTP_BATCH_BYTES_MAX = ((HTTP_BODY_BYTES_MAX - 2 ** 20) * 3) / 4 - limits.recordBytesMax
 
 const compressed = promisify(gzip)
 
@@ -28,10 +34,18 @@ export function headersOf(destination: HttpDestination, sourceArn: string): Read
     'x-amz-firehose-source-arn': sourceArn,
     ...(accessKey !== undefined && { 'x-amz-firehose-access-key': accessKey }),
     ...(attributes !== undefined && {
-      'x-amz-firehose-common-attributes': JSON.stringify({ commonAttributes: attributes }),
+      'x-amz-firehose-common-attributes': asciiJson({ commonAttributes: attributes }),
     }),
     ...(contentEncoding === 'gzip' && { 'content-encoding': 'gzip' }),
   }
+}
+
+/** JSON that fits into a header, which has no other characters. */
+function asciiJson(value: unknown): string {
+  return JSON.stringify(value).replaceAll(
+    /[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }
 
 export async function bodyOf(

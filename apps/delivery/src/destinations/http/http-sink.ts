@@ -12,7 +12,7 @@ import {
   type HttpFailure,
 } from './http-answer.ts'
 import { backoffMs } from './http-backoff.ts'
-import { bodyOf, headersOf, HTTP_RECORDS_MAX, httpUrlFlaw } from './http-request.ts'
+import { bodyOf, headersOf, HTTP_BATCH_BYTES_MAX, HTTP_RECORDS_MAX, httpUrlFlaw } from './http-request.ts'
 import { Turns } from './turns.ts'
 
 export interface HttpSinkOptions {
@@ -38,8 +38,9 @@ export interface HttpSinkRim {
 
 /** What is kept of a batch that has failed at least once. */
 interface HttpPlan {
-  readonly triedSince: number
   readonly attempts: number
+  /** What was waited between attempts. Firehose counts neither the first attempt nor the times until answers. */
+  readonly waitedMs: number
 }
 
 const TIMEOUT_MS = 180_000
@@ -47,6 +48,7 @@ const REQUESTS_MAX = 8
 
 export class HttpSink implements BatchSink {
   readonly recordsMax = HTTP_RECORDS_MAX
+  readonly bytesMax = HTTP_BATCH_BYTES_MAX
   readonly #destination: HttpDestination
   readonly #headers: Readonly<Record<string, string>>
   readonly #rim: HttpSinkRim
@@ -65,14 +67,15 @@ export class HttpSink implements BatchSink {
   /** Fulfils when the endpoint has taken the batch, or when it was given up: then all of its records have failed. */
   async send(batch: SinkBatch, signal: AbortSignal): Promise<BatchOutcome> {
     const { now, random, sleep } = this.#rim
-    let plan = planOf(batch.plan) ?? { triedSince: now(), attempts: 0 }
+    let plan = planOf(batch.plan) ?? { attempts: 0, waitedMs: 0 }
     for (;;) {
       const failure = await this.#attempt(batch, signal)
       if (failure === undefined) return { failed: [] }
-      plan = { ...plan, attempts: plan.attempts + 1 }
-      const waitMs = backoffMs(plan.attempts, random())
-      const isOver = now() + waitMs > plan.triedSince + this.#destination.retryMs
-      if (failure.isPermanent || isOver) return { failed: givenUp(batch, failure, plan.attempts, now()) }
+      const attempts = plan.attempts + 1
+      const waitMs = backoffMs(attempts, random())
+      plan = { attempts, waitedMs: plan.waitedMs + waitMs }
+      const isOver = plan.waitedMs > this.#destination.retryMs
+      if (failure.isPermanent || isOver) return { failed: givenUp(batch, failure, attempts, now()) }
       // Another life of this process goes on counting where this one ends.
       await batch.keep(plan)
       await sleep(waitMs, signal)
@@ -105,22 +108,22 @@ export class HttpSink implements BatchSink {
 }
 
 /** Reads an answer as far as it may go. */
-async function readAnswer({ status, body }: Response): Promise<HttpAnswer> {
+async function readAnswer({ status, headers, body }: Response): Promise<HttpAnswer> {
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of body ?? []) {
     bytes += chunk.byteLength
     // Leaving the loop ends the connection.
-    if (bytes > ANSWER_BYTES_MAX) return { status, body: undefined }
+    if (bytes > ANSWER_BYTES_MAX) return { status, headers, body: undefined }
     chunks.push(chunk)
   }
-  return { status, body: Buffer.concat(chunks).toString() }
+  return { status, headers, body: Buffer.concat(chunks).toString() }
 }
 
 function planOf(plan: unknown): HttpPlan | undefined {
   if (typeof plan !== 'object' || plan === null) return undefined
-  const { triedSince, attempts } = plan as Partial<HttpPlan>
-  return typeof triedSince === 'number' && typeof attempts === 'number' ? { triedSince, attempts } : undefined
+  const { attempts, waitedMs } = plan as Partial<HttpPlan>
+  return typeof attempts === 'number' && typeof waitedMs === 'number' ? { attempts, waitedMs } : undefined
 }
 
 function givenUp(

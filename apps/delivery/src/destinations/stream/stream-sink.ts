@@ -9,6 +9,7 @@ const RECORDS_MAX = 10_000
 
 export class StreamSink implements BatchSink {
   readonly recordsMax = RECORDS_MAX
+  readonly bytesMax = Infinity
   readonly #client: Pick<Client, 'preparedWriter'>
   readonly #stream: string
   #writer: Promise<PreparedWriter> | undefined

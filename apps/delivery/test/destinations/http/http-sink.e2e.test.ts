@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SinkBatch } from '../../../src/destinations/batch-sink.ts'
 import { HttpSink, type HttpSinkRim } from '../../../src/destinations/http/http-sink.ts'
 import type { DeliveredRecord } from '../../../src/engine/pipeline.ts'
-import { answerJson, FakeEndpoint, take } from '../../support/http/fake-endpoint.ts'
+import { answerJson, FakeEndpoint, json, take } from '../../support/http/fake-endpoint.ts'
 
 const NOW = 1_700_000_000_000
 const ARN = 'arn:aws:firehose:us-east-1:000000000000:deliverystream/hook'
@@ -99,7 +99,11 @@ describe('send', () => {
     expect(await sinkOf().send(batch, never)).toEqual({ failed: [] })
     expect(waits).toEqual([1000, 2000, 4000])
     expect(endpoint.requests.map(({ requestId }) => requestId)).toEqual(Array(4).fill('batch-1'))
-    expect(batch.plans).toEqual([1, 2, 3].map((attempts) => ({ triedSince: NOW, attempts })))
+    expect(batch.plans).toEqual([
+      { attempts: 1, waitedMs: 1000 },
+      { attempts: 2, waitedMs: 3000 },
+      { attempts: 3, waitedMs: 7000 },
+    ])
   })
 
   it.each<[string, (response: ServerResponse) => void, string, RegExp]>([
@@ -129,7 +133,7 @@ describe('send', () => {
     ],
     [
       'an answer that is no JSON',
-      (response) => response.end('OK'),
+      (response) => response.writeHead(200, { ...json, 'content-length': 2 }).end('OK'),
       'HttpEndpoint.InvalidResponseFromDestination',
       /no JSON object: OK/,
     ],
@@ -155,6 +159,15 @@ describe('send', () => {
     ])
     expect(failed.map(({ rawData }) => Buffer.from(rawData).toString())).toEqual(['one', 'two'])
     expect(failed[0]!.message).toMatch(message)
+  })
+
+  it('counts what it waits between attempts, and not how long answers take', async () => {
+    failFirst(3, (response) => {
+      clock += 170_000
+      answerJson(response, 500, {})
+    })
+    expect(await sinkOf({ retryMs: 7000 }).send(batchOf(['one']), never)).toEqual({ failed: [] })
+    expect(waits).toEqual([1000, 2000, 4000])
   })
 
   it('gives up at once what is too large', async () => {
@@ -194,8 +207,7 @@ describe('send', () => {
 
   it('goes on counting where an earlier life of it ended', async () => {
     failFirst(Infinity, (response) => answerJson(response, 500, {}))
-    clock = NOW + 55_000
-    const plan = { triedSince: NOW, attempts: 5 }
+    const plan = { attempts: 5, waitedMs: 31_000 }
     const { failed } = await sinkOf().send(batchOf(['one'], { plan }), never)
     expect(failed).toMatchObject([{ attemptsMade: 6 }])
     expect(endpoint.requests).toHaveLength(1)

@@ -14,11 +14,15 @@ describe('RefusedLines', () => {
         let left = fates.map((fate, number) => ({ fate, number }))
         for (const sifting of [1, 2, 3]) {
           refused.add(
-            left.flatMap(({ fate }, number) => (fate === sifting ? [{ number, data, message: `${fate}` }] : [])),
+            left.flatMap(({ fate }, number) =>
+              fate === sifting ? [{ number, data, message: `${fate}` }] : [],
+            ),
           )
           left = left.filter(({ fate }) => fate !== sifting)
         }
-        const wanted = fates.flatMap((fate, number) => (fate === 0 ? [] : [{ number, data, message: `${fate}` }]))
+        const wanted = fates.flatMap((fate, number) =>
+          fate === 0 ? [] : [{ number, data, message: `${fate}` }],
+        )
         expect(refused.all).toEqual(wanted)
       }),
     )

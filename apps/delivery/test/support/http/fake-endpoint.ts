@@ -65,12 +65,15 @@ export class FakeEndpoint implements AsyncDisposable {
   }
 }
 
+export const json = { 'content-type': 'application/json' }
+
 /** Takes the records. */
 export function take({ requestId }: TakenRequest, response: ServerResponse): void {
   answerJson(response, 200, { requestId, timestamp: 1_700_000_000_000 })
 }
 
 export function answerJson(response: ServerResponse, status: number, value: unknown): void {
-  response.writeHead(status, { 'content-type': 'application/json' })
-  response.end(JSON.stringify(value))
+  const body = JSON.stringify(value)
+  response.writeHead(status, { ...json, 'content-length': Buffer.byteLength(body) })
+  response.end(body)
 }
