@@ -133,6 +133,75 @@ describe('DescribeDeliveryStream', () => {
     })
   })
 
+  it('shows what another door has records gone through: Parquet, partitions, functions, a backup', async () => {
+    const name = await world.made()
+    const { asGiven: _, ...definition } = (await world.definition(name))!
+    await world.endpoint.native.documents('deliveries').put(name, {
+      ...definition,
+      format: { type: 'parquet', compression: 'gzip', rowGroupBytes: 128 * 2 ** 20 },
+      deaggregation: [{ type: 'kpl' }, { type: 'delimited', delimiter: '\n' }],
+      transform: { function: 'enrich', bufferBytes: 2 ** 20, bufferIntervalMs: 60_000, retriesMax: 3 },
+      partitioning: { queries: { country: '.a, .b' }, partitionsMax: 500 },
+      delimiter: '',
+      backup: { to: { type: 's3', bucket: 'raw' }, prefix: 'as/', mode: 'all' },
+    })
+    const [destination] = (await world.describe(name)).Destinations!
+    expect(destination!.ExtendedS3DestinationDescription).toMatchObject({
+      DataFormatConversionConfiguration: {
+        Enabled: true,
+        InputFormatConfiguration: { Deserializer: { OpenXJsonSerDe: {} } },
+        OutputFormatConfiguration: {
+          Serializer: { ParquetSerDe: { Compression: 'GZIP', BlockSizeBytes: 128 * 2 ** 20 } },
+        },
+      },
+      ProcessingConfiguration: {
+        Enabled: true,
+        Processors: [
+          {
+            Type: 'RecordDeAggregation',
+            Parameters: [
+              { ParameterName: 'SubRecordType', ParameterValue: 'DELIMITED' },
+              { ParameterName: 'Delimiter', ParameterValue: String.raw`\n` },
+            ],
+          },
+          {
+            Type: 'Lambda',
+            Parameters: expect.arrayContaining([
+              { ParameterName: 'LambdaArn', ParameterValue: 'enrich' },
+              { ParameterName: 'BufferSizeInMBs', ParameterValue: '1' },
+            ]) as unknown,
+          },
+          {
+            Type: 'MetadataExtraction',
+            Parameters: [
+              { ParameterName: 'MetadataExtractionQuery', ParameterValue: '{"country": (.a, .b)}' },
+              { ParameterName: 'JsonParsingEngine', ParameterValue: 'JQ-1.6' },
+            ],
+          },
+        ],
+      },
+      DynamicPartitioningConfiguration: { Enabled: true },
+      S3BackupMode: 'Enabled',
+      S3BackupDescription: { BucketARN: 'arn:aws:s3:::raw', Prefix: 'as/' },
+    })
+  })
+
+  it('says of a conversion that names no switch that it is on', async () => {
+    const conversion = {
+      SchemaConfiguration: { DatabaseName: 'd', TableName: 't' },
+      InputFormatConfiguration: { Deserializer: { OpenXJsonSerDe: {} } },
+      OutputFormatConfiguration: { Serializer: { ParquetSerDe: {} } },
+    }
+    const name = await world.made({
+      ExtendedS3DestinationConfiguration: { ...lake, DataFormatConversionConfiguration: conversion },
+    })
+    const [destination] = (await world.describe(name)).Destinations!
+    expect(destination!.ExtendedS3DestinationDescription!.DataFormatConversionConfiguration).toEqual({
+      ...conversion,
+      Enabled: true,
+    })
+  })
+
   it('tells a delivery that is not there', async () => {
     await expect(world.describe('nothing')).rejects.toMatchObject({
       name: 'ResourceNotFoundException',

@@ -121,7 +121,10 @@ function describeExtended(configuration: ExtendedS3Configuration): ExtendedDescr
     ProcessingConfiguration: configuration.ProcessingConfiguration ?? noProcessing,
     S3BackupMode: configuration.S3BackupMode ?? 'Disabled',
     ...(backup !== undefined && { S3BackupDescription: describeS3(backup, plainHints(backup)) }),
-    DataFormatConversionConfiguration: configuration.DataFormatConversionConfiguration ?? { Enabled: false },
+    DataFormatConversionConfiguration: {
+      ...configuration.DataFormatConversionConfiguration,
+      Enabled: isConverted(configuration),
+    },
     ...(partitioning !== undefined && { DynamicPartitioningConfiguration: partitioning }),
     ...(FileExtension !== undefined && { FileExtension }),
     CustomTimeZone: configuration.CustomTimeZone ?? 'UTC',

@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import type { DeliveryCompression, DeliveryDefinition, ObjectDestination } from 'millrace/protocol'
 import { streamArn } from '../../identifiers/arn.ts'
 import type { ExtendedS3Configuration, GivenDelivery, HttpConfiguration } from '../given.ts'
+import { conversionFrom, processingFrom } from './given-processing.ts'
 
 const MIB = 1024 * 1024
 
@@ -36,10 +37,11 @@ export function givenFrom(
 }
 
 function s3From(
-  { prefix, errorPrefix, buffer, compression, timeZone, extension }: DeliveryDefinition,
+  definition: DeliveryDefinition,
   destination: DeliveryDefinition['destination'],
   RoleARN: string,
 ): ExtendedS3Configuration {
+  const { prefix, errorPrefix, buffer, compression, timeZone, extension, backup } = definition
   const BucketARN = destination.type === 's3' || destination.type === 'directory' ? arnOf(destination) : ''
   return {
     RoleARN,
@@ -50,11 +52,16 @@ function s3From(
     CompressionFormat: compressions[compression],
     CustomTimeZone: timeZone,
     FileExtension: extension,
+    DataFormatConversionConfiguration: conversionFrom(definition),
+    ProcessingConfiguration: processingFrom(definition),
+    DynamicPartitioningConfiguration: definition.partitioning && { Enabled: true },
+    S3BackupMode: backup?.mode === 'all' ? 'Enabled' : 'Disabled',
+    S3BackupConfiguration: backup && { RoleARN, BucketARN: arnOf(backup.to), Prefix: backup.prefix },
   }
 }
 
 function httpFrom(
-  { buffer, backup }: DeliveryDefinition,
+  definition: DeliveryDefinition,
   {
     url,
     contentEncoding,
@@ -63,6 +70,7 @@ function httpFrom(
   }: DeliveryDefinition['destination'] & { readonly type: 'http' },
   RoleARN: string,
 ): HttpConfiguration {
+  const { buffer, backup } = definition
   return {
     EndpointConfiguration: { Url: url },
     BufferingHints: hintsOf(buffer),
@@ -73,6 +81,7 @@ function httpFrom(
         AttributeValue,
       })),
     },
+    ProcessingConfiguration: processingFrom(definition),
     RetryOptions: { DurationInSeconds: Math.round(retryMs / 1000) },
     S3BackupMode: backup?.mode === 'all' ? 'AllData' : 'FailedDataOnly',
     S3Configuration: {
