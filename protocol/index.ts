@@ -2,6 +2,7 @@
 export type * from './apps/app-channel.ts'
 export * from './apps/delivery-definition.ts'
 export * from './apps/function-definition.ts'
+export * from './apps/query-definition.ts'
 export * from './apps/mapping-order.ts'
 export * from './apps/own-stream.ts'
 export { filterOperators } from './apps/filters/operators.ts'
