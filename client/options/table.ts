@@ -294,6 +294,7 @@ const documentsWhere = { prefix: string, signal } satisfies OptionsOf<DocumentsW
 /** The options of each call. */
 export const optionTable = {
   ...adminCalls,
+  brokerTime: call,
   connect: connectOptions,
   createStream,
   deleteStream,

@@ -219,6 +219,12 @@ export class Admin extends ConsumerAdmin {
     return brokerOf(await this.#control.call('describeBroker', {}, options.signal))
   }
 
+  /** Returns the time by the clock of the broker, which arrival times are of. */
+  async brokerTime(options: CallOptions = {}): Promise<Date> {
+    checkOptions('brokerTime', options)
+    return new Date(await this.#control.time(options.signal))
+  }
+
   /** Lists all streams by name: use `for await`, or `.page()`. */
   listStreams(options: CallOptions = {}): Listing<Stream> {
     checkOptions('listStreams', options)

@@ -9,6 +9,8 @@ export const queryKinds = {
   reports: 'query-reports',
   /** Prepared and finished results, and from where rows are read again, by its name. */
   progress: 'query-progress',
+  /** Processes that carry queries out, by a name of their own. */
+  hosts: 'query-hosts',
 } as const
 
 /** Where a query begins to read. */

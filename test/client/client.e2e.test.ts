@@ -55,6 +55,8 @@ describe.each([
     expect(rest.items.map(({ name }) => name)).toEqual(['b2', 'b3'])
     expect(rest.next).toBeUndefined()
     expect(await client.describeBroker()).toMatchObject({ streamCount: 4, shardCount: 6 })
+    const earlier = await client.brokerTime()
+    expect((await client.brokerTime()).getTime()).toBeGreaterThanOrEqual(earlier.getTime())
     for (const name of ['admin', 'b1', 'b2', 'b3']) await client.deleteStream(name)
     await expect(client.describeStream('admin')).rejects.toMatchObject({ code: 'streamNotFound' })
     await expect(client.put('admin', { partitionKey: 'a', data: '' })).rejects.toMatchObject({

@@ -11,4 +11,5 @@ export type {
   StatementKind,
 } from './plan/query-plan.ts'
 export { planQuery, type PlanOptions } from './plan/plan-query.ts'
+export { runQueries, type QueriesParts } from './run/queries.ts'
 export { SqlParser } from './plan/text/parser.ts'

@@ -37,6 +37,7 @@ const calls: Readonly<Record<string, (client: Client, options: never) => unknown
   updateShardCount: (client, options) => client.updateShardCount('clicks', 1, options),
   explainScaling: (client, options) => client.explainScaling('clicks', options),
   listShards: (client, options) => client.listShards('clicks', options),
+  brokerTime: (client, options) => client.brokerTime(options),
   describeBroker: (client, options) => client.describeBroker(options),
   documents: (client, options) => client.documents('plans', options),
   getDocument: (client, options) => client.documents('plans').get('a', options),

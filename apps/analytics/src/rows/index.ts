@@ -1,6 +1,6 @@
 // Records as rows, as the rest of the app uses them.
 export { foundColumns } from './found-columns.ts'
-export { isRecordColumn, recordColumns, type RecordColumnName } from './record-columns.ts'
+export { isRecordColumn, recordColumns, spoolColumns, type RecordColumnName } from './record-columns.ts'
 export {
   RowTable,
   type LoadedRows,

@@ -38,6 +38,14 @@ export interface LoadedRows {
   readonly refused: readonly RefusedRow[]
 }
 
+/** What a load reads. */
+interface SealedLines {
+  readonly count: number
+  readonly longest: number
+  readonly refused: RefusedRow[]
+  readonly lines: Uint8Array
+}
+
 /** Rows of one input. Loads come one after the other; records may be added meanwhile, to the next one. */
 export class RowTable {
   readonly shape: RowTableShape
@@ -47,6 +55,7 @@ export class RowTable {
   readonly #fields: readonly RowColumn[]
   readonly #lines: RowLines
   #refused: RefusedRow[] = []
+  #sealed: SealedLines | undefined
 
   private constructor(session: EngineSession, shape: RowTableShape, path: string) {
     this.#session = session
@@ -88,12 +97,19 @@ export class RowTable {
     this.#refused.push({ shard, sequenceNumber: record.sequenceNumber, reason: `The payload is ${reason}.` })
   }
 
+  /** Ends what the next load reads: records that are added later are for the one after it. Called once before each load, or not at all. */
+  seal(): void {
+    const { count, longest } = this.#lines
+    this.#sealed = { count, longest, refused: this.#refused, lines: this.#lines.take() }
+    this.#refused = []
+  }
+
   /** Reads what was added into the table `fresh`, in the place of what it had. */
   async load(): Promise<LoadedRows> {
-    const refused = this.#refused
-    this.#refused = []
-    const { count, longest } = this.#lines
-    await writeFile(this.#path, this.#lines.take())
+    if (this.#sealed === undefined) this.seal()
+    const { count, longest, refused, lines } = this.#sealed!
+    this.#sealed = undefined
+    await writeFile(this.#path, lines)
     try {
       await this.#read('from_json(millrace_payload, ', longest)
     } catch (error) {

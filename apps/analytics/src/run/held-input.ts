@@ -1,0 +1,182 @@
+// The rows of one input of a query: of each load those that count, and for how long. Runs in the app, over the query's session.
+import type { StreamRecord } from 'millrace'
+import { shardIdOf } from 'millrace/protocol'
+import type { EngineSession } from '../engine/index.ts'
+import type { PlannedInput } from '../plan/query-plan.ts'
+import { spoolColumns, type RefusedRow, type RowTable } from '../rows/index.ts'
+import { inputKey } from './place/query-place.ts'
+
+/** A record by its place. */
+export interface RowPlace {
+  readonly shard: number
+  readonly sequenceNumber: number
+}
+
+export interface TakenRows {
+  readonly count: number
+  readonly refused: readonly RefusedRow[]
+  readonly late: readonly RowPlace[]
+}
+
+/** Sequence numbers that are no rows, by shard. */
+export type LeftOut = ReadonlyMap<number, ReadonlySet<number>>
+
+/** More late rows than this, of those that may be read again, are not known after a restart. */
+const LATE_MAX = 10_000
+
+const [SHARD, SEQUENCE] = Object.keys(spoolColumns) as [string, string]
+
+export class HeldInput {
+  readonly input: PlannedInput
+  /** Of each shard that has had rows: the latest event time, in microseconds. */
+  readonly latest = new Map<number, number>()
+  readonly #session: EngineSession
+  readonly #table: RowTable
+  /** Whether rows decide on the windows of others: then those that came too late must stay out when rows are read again. */
+  readonly #remembersLate: boolean
+  #late = new Map<number, Set<number>>()
+  #count = 0
+
+  constructor(
+    session: EngineSession,
+    parts: { readonly input: PlannedInput; readonly table: RowTable; readonly remembersLate: boolean },
+  ) {
+    this.#session = session
+    this.input = parts.input
+    this.#table = parts.table
+    this.#remembersLate = parts.remembersLate
+  }
+
+  get key(): string {
+    return inputKey(this.input)
+  }
+
+  /** Rows that are held. */
+  get count(): number {
+    return this.#count
+  }
+
+  get waitingBytes(): number {
+    return this.#table.waitingBytes
+  }
+
+  get isTimed(): boolean {
+    return this.input.time !== undefined
+  }
+
+  add(records: readonly StreamRecord[], shard: number): void {
+    for (const record of records) this.#table.add(record, shard)
+  }
+
+  /** Adds records that were read before: not those that came too late then. */
+  addAgain(records: readonly StreamRecord[], shard: number): void {
+    const late = this.#late.get(shard)
+    for (const record of records)
+      if (late?.has(record.sequenceNumber) !== true) this.#table.add(record, shard)
+  }
+
+  /** Ends what the next `take` takes. */
+  seal(): void {
+    this.#table.seal()
+  }
+
+  /** Makes rows of what was added, and holds those that count by the watermark that is set. */
+  async take(): Promise<TakenRows> {
+    const { count, refused } = await this.#table.load()
+    if (!this.isTimed) {
+      await this.#table.keep()
+      this.#count += count
+      return { count, refused, late: [] }
+    }
+    const { fresh } = this.#table
+    const timeless = await this.#places(`${fresh} WHERE NOT coalesce(isfinite(millrace_time), false)`)
+    const isLate = this.input.late === undefined ? 'false' : `(${this.input.late})`
+    const counts = `isfinite(millrace_time) AND NOT ${isLate}`
+    const late = await this.#places(`${fresh} WHERE isfinite(millrace_time) AND ${isLate}`)
+    await this.#table.keep(counts)
+    await this.#learn(fresh)
+    if (this.#remembersLate) for (const row of late) this.#remember(row)
+    this.#count += count - timeless.length - late.length
+    const reason = 'The row has no time.'
+    return { count, refused: [...refused, ...timeless.map((row) => ({ ...row, reason }))], late }
+  }
+
+  /** Holds what was added with `addAgain`. */
+  async takeAgain(): Promise<void> {
+    const { count } = await this.#table.load()
+    await this.#table.keep(this.isTimed ? 'isfinite(millrace_time)' : 'true')
+    if (this.isTimed) await this.#learn(this.#table.fresh)
+    this.#count += count
+  }
+
+  /** Lets go of rows that no later result needs, by the watermark that is set. */
+  async release(): Promise<void> {
+    const { held, needed } = this.input
+    if (needed === undefined) {
+      if (this.isTimed) return
+      await this.#session.run(`DELETE FROM ${held}`)
+    } else {
+      await this.#session.run(`DELETE FROM ${held} WHERE rowid NOT IN (${needed})`)
+    }
+    const [row] = await this.#session.rows(`SELECT count(*) AS count FROM ${held}`)
+    this.#count = Number(row!['count'])
+  }
+
+  /** Returns the sequence number of the first row that is held, by shard id. */
+  async firsts(): Promise<ReadonlyMap<string, number>> {
+    if (this.#count === 0) return new Map()
+    const rows = await this.#session.rows(
+      `SELECT ${SHARD} AS shard, min(${SEQUENCE}) AS first FROM ${this.input.held} GROUP BY 1`,
+    )
+    return new Map(rows.map(({ shard, first }) => [shardIdOf(Number(shard)), Number(first)]))
+  }
+
+  /** Windows that begin at different times among the rows that are held. */
+  async windowsOpen(length: number, offset: number): Promise<number> {
+    if (this.#count === 0) return 0
+    const [row] = await this.#session.rows(
+      `SELECT count(DISTINCT (epoch_us(millrace_time) - ${offset}) // ${length}) AS count FROM ${this.input.held}`,
+    )
+    return Number(row!['count'])
+  }
+
+  /** Rows that came too late and may be read again, those from `firsts` on; the others are forgotten. */
+  lateRows(
+    isReadAgain: (shardId: string, sequenceNumber: number) => boolean,
+  ): Readonly<Record<string, readonly number[]>> {
+    const rows: Record<string, readonly number[]> = {}
+    for (const [shard, numbers] of this.#late) {
+      const shardId = shardIdOf(shard)
+      const kept = [...numbers].filter((number) => isReadAgain(shardId, number)).slice(-LATE_MAX)
+      if (kept.length > 0) rows[shardId] = kept
+      this.#late.set(shard, new Set(kept))
+    }
+    return rows
+  }
+
+  /** Takes over what `lateRows` gave. */
+  restoreLate(late: LeftOut): void {
+    this.#late = new Map([...late].map(([shard, numbers]) => [shard, new Set(numbers)]))
+  }
+
+  #remember({ shard, sequenceNumber }: RowPlace): void {
+    let numbers = this.#late.get(shard)
+    if (numbers === undefined) this.#late.set(shard, (numbers = new Set()))
+    numbers.add(sequenceNumber)
+  }
+
+  async #learn(fresh: string): Promise<void> {
+    const rows = await this.#session.rows(
+      `SELECT ${SHARD} AS shard, epoch_us(max(millrace_time)) AS latest FROM ${fresh} WHERE isfinite(millrace_time) GROUP BY 1`,
+    )
+    for (const { shard, latest } of rows)
+      this.latest.set(Number(shard), Math.max(this.latest.get(Number(shard)) ?? -Infinity, Number(latest)))
+  }
+
+  async #places(from: string): Promise<readonly RowPlace[]> {
+    const rows = await this.#session.rows(
+      `SELECT ${SHARD} AS shard, ${SEQUENCE} AS sequence FROM ${from} ORDER BY 1, 2`,
+    )
+    return rows.map(({ shard, sequence }) => ({ shard: Number(shard), sequenceNumber: Number(sequence) }))
+  }
+}

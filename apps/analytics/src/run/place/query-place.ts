@@ -1,0 +1,61 @@
+// Where a query stands, as its progress document says. Types, and what follows from them. Pure.
+//
+// A query is carried out in steps: records become rows, the watermark goes on, results are written. Between two steps it stands at a
+// place: the records before `positions` are rows or were told to be none, and the results up to `watermark` are written. Which rows its
+// open windows hold is not kept, as the streams have them: the records between `replayFrom` and `positions`, but for those that came
+// too late. A step that writes is kept before it does, with where it ends, so that a process that takes over computes the same results
+// and resumes their appends. So each result is written once, whichever process ends and when.
+import type { AppendPlan, StreamPosition } from 'millrace'
+import type { QueryDefinition } from 'millrace/protocol'
+
+/** By stream. */
+export type StreamPositions = Readonly<Record<string, StreamPosition>>
+
+/** Sequence numbers of rows that came too late, by input (`inputKey`) and shard id. */
+export type LateRows = Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>
+
+export interface QueryPlace {
+  /** Microseconds since 1970; null before the first. */
+  readonly watermark: number | null
+  readonly positions: StreamPositions
+  readonly replayFrom: StreamPositions
+  /** Only of inputs in which rows decide on the windows of others. */
+  readonly late: LateRows
+}
+
+/** A step that began at the place and that writes. */
+export interface PreparedStep {
+  /** Where it ends. */
+  readonly watermark: number | null
+  readonly positions: StreamPositions
+  /** Its results are written chunk by chunk: those before this one are stored. */
+  readonly chunk: number
+  /** How the records of the chunk are stored, by target. */
+  readonly plans: Readonly<Record<string, AppendPlan>>
+}
+
+/** The document. */
+export interface QueryProgress {
+  /** Name of the process that carries the query out; null where none does. */
+  readonly owner: string | null
+  /** Rises with each process that takes the query over. */
+  readonly epoch: number
+  /** Rises with each change by the owner. */
+  readonly revision: number
+  /** The definition by which the place was reached, and by which a prepared step is ended. */
+  readonly definition: QueryDefinition
+  /** Undefined until the query has begun. */
+  readonly place?: QueryPlace | undefined
+  readonly prepared?: PreparedStep | undefined
+}
+
+/** The name of an input in `LateRows`: whatever its number, the same in another plan. */
+export function inputKey({
+  stream,
+  time,
+}: {
+  readonly stream: string
+  readonly time: string | undefined
+}): string {
+  return `${stream} ${time ?? ''}`
+}

@@ -1,0 +1,43 @@
+// Which records lie between two positions of a stream. Pure.
+import { parseShardId } from 'millrace/protocol'
+import type { StreamPosition } from 'millrace'
+
+/** Records of a shard: from `from` on, and before `until`. */
+export interface ShardRange {
+  readonly shardId: string
+  readonly from: number
+  readonly until: number
+}
+
+/** What a list of shards says. */
+export interface ListedShard {
+  readonly shardId: string
+  readonly startingSequenceNumber: number
+  readonly endingSequenceNumber: number | undefined
+}
+
+/** Returns the ranges that have records; `from` is nowhere behind `to`. Shards that are listed no more have expired. */
+export function rangesBetween(
+  from: StreamPosition,
+  to: StreamPosition,
+  shards: readonly ListedShard[],
+): readonly ShardRange[] {
+  return shards
+    .map((shard) => ({ shardId: shard.shardId, from: placeIn(from, shard), until: placeIn(to, shard) }))
+    .filter((range) => range.from < range.until)
+}
+
+/** Returns the sequence number at which a position stands in a shard: past the last one where it was read to its end, or left out. */
+export function placeIn(position: StreamPosition, shard: ListedShard): number {
+  const listed = position.shards[shard.shardId]
+  if (listed !== undefined) return listed
+  if (parseShardId(shard.shardId) >= position.shardsBelow) return shard.startingSequenceNumber
+  return (shard.endingSequenceNumber ?? Infinity) + 1
+}
+
+/** Returns the position with earlier places in some shards, by shard id. */
+export function earlier(position: StreamPosition, firsts: ReadonlyMap<string, number>): StreamPosition {
+  const shards = { ...position.shards }
+  for (const [shardId, first] of firsts) shards[shardId] = Math.min(shards[shardId] ?? Infinity, first)
+  return { ...position, shards }
+}

@@ -1,0 +1,236 @@
+// The continuous queries of a broker, carried out: each by one of the processes that run this app. Composition root of what runs; runs in the
+// app.
+import { MillraceError, type Client, type Documents, type KeptDocuments } from 'millrace'
+import { queryKinds, type QueryDefinition, type QueryReport } from 'millrace/protocol'
+import type { Engine } from '../engine/index.ts'
+import { ProgressStore, QueryTakenError } from './place/progress-store.ts'
+import { QueryHosts, type QueryHost } from './query-hosts.ts'
+import type { QueryProgress } from './place/query-place.ts'
+import { QueryRun } from './query-run.ts'
+
+export interface QueriesParts {
+  readonly client: Client
+  readonly engine: Engine
+  /** For spools of this process alone. */
+  readonly directory: string
+  /** Name of this process, which no other has. */
+  readonly own: string
+  readonly now: () => number
+  /** Milliseconds that only go on. */
+  readonly monotonic: () => number
+  /** Takes what an operator should know. */
+  readonly tell: (message: string, error?: unknown) => void
+}
+
+/** How often it is looked whether a query is free. */
+const LOOK_MS = 1000
+const REPORT_MS = 2000
+/** A report that says nothing new is put this often. */
+const SAME_REPORT_MS = 30_000
+/** How long a query that has failed is left alone: at first, and at most. */
+const AGAIN_MS = { first: 1000, most: 30_000 } as const
+
+/** One query that this process has taken, or tries to. */
+interface Taken {
+  readonly definition: QueryDefinition
+  /** Of the document. */
+  readonly documentVersion: number
+  readonly aborting: AbortController
+  run: QueryRun | undefined
+  /** Fulfils when nothing of it goes on. */
+  over: Promise<void>
+}
+
+interface Failures {
+  readonly count: number
+  readonly at: number
+}
+
+/** Carries out the queries of a broker until it is closed. Rejects where the broker cannot be asked. */
+export async function runQueries(parts: QueriesParts): Promise<{ close(): Promise<void> }> {
+  return Queries.open(parts)
+}
+
+class Queries {
+  readonly #parts: QueriesParts
+  readonly #book: KeptDocuments<QueryDefinition>
+  readonly #hosts: QueryHosts
+  readonly #progress: Documents<QueryProgress>
+  readonly #reports: Documents<QueryReport>
+  readonly #taken = new Map<string, Taken>()
+  readonly #failures = new Map<string, Failures>()
+  readonly #told = new Map<string, { readonly text: string; readonly at: number }>()
+  readonly #timers: readonly NodeJS.Timeout[]
+  #isClosing = false
+  #reporting: Promise<void> | undefined
+
+  private constructor(parts: QueriesParts, book: KeptDocuments<QueryDefinition>, hosts: QueryHosts) {
+    this.#parts = parts
+    this.#book = book
+    this.#hosts = hosts
+    this.#progress = parts.client.documents<QueryProgress>(queryKinds.progress)
+    this.#reports = parts.client.documents<QueryReport>(queryKinds.reports)
+    book.onChange(() => this.look())
+    this.#timers = [
+      setInterval(() => this.look(), LOOK_MS),
+      setInterval(() => void this.#report(), REPORT_MS),
+    ]
+  }
+
+  static async open(parts: QueriesParts): Promise<Queries> {
+    const { client, own, monotonic, tell } = parts
+    const book = await client
+      .documents<QueryDefinition>(queryKinds.queries)
+      .keep({ onLost: (error) => tell('The definitions of queries are followed anew.', error) })
+    const hosts = await QueryHosts.open({
+      documents: client.documents<QueryHost>(queryKinds.hosts),
+      own,
+      monotonic,
+      warn: tell,
+    })
+    const queries = new Queries(parts, book, hosts)
+    hosts.onChange(() => queries.look())
+    queries.look()
+    return queries
+  }
+
+  /** Begins and ends what is due. */
+  look(): void {
+    if (this.#isClosing) return
+    const known = new Map(this.#book.entries())
+    for (const [name, taken] of this.#taken) {
+      const isSame = known.get(name)?.version === taken.documentVersion
+      if (!isSame || !this.#hosts.isMine(name)) this.#end(taken)
+    }
+    for (const [name, { value, version }] of known) {
+      if (this.#taken.has(name) || !this.#hosts.isMine(name) || this.#rests(name)) continue
+      if (value.state === 'running') this.#take(name, value, version)
+      if (value.state === 'deleting') this.#remove(name, value, version)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true
+    for (const timer of this.#timers) clearInterval(timer)
+    const taken = [...this.#taken.values()]
+    for (const each of taken) this.#end(each)
+    await Promise.all(taken.map(({ over }) => over))
+    await this.#reporting
+    await this.#hosts.close()
+    await this.#book.close()
+  }
+
+  #rests(name: string): boolean {
+    const failures = this.#failures.get(name)
+    if (failures === undefined) return false
+    const ms = Math.min(AGAIN_MS.most, AGAIN_MS.first * 2 ** (failures.count - 1))
+    return this.#parts.monotonic() - failures.at < ms
+  }
+
+  #take(name: string, definition: QueryDefinition, documentVersion: number): void {
+    this.#begin(name, { definition, documentVersion }, (taken) => this.#run(name, taken))
+  }
+
+  #remove(name: string, definition: QueryDefinition, documentVersion: number): void {
+    this.#begin(name, { definition, documentVersion }, async () => {
+      await this.#progress.delete(name)
+      await this.#reports.delete(name)
+      await this.#book.delete(name, documentVersion)
+    })
+  }
+
+  #begin(
+    name: string,
+    of: Pick<Taken, 'definition' | 'documentVersion'>,
+    work: (taken: Taken) => Promise<void>,
+  ): void {
+    const taken: Taken = { ...of, aborting: new AbortController(), run: undefined, over: Promise.resolve() }
+    this.#taken.set(name, taken)
+    taken.over = work(taken)
+      .catch((error: unknown) => this.#failed(name, taken, error))
+      .finally(() => {
+        this.#taken.delete(name)
+        // What has come since may be due now.
+        this.look()
+      })
+  }
+
+  async #run(name: string, taken: Taken): Promise<void> {
+    const { definition, aborting } = taken
+    const store = await ProgressStore.claim(this.#progress, name, {
+      owner: this.#parts.own,
+      definition,
+      isLive: (owner) => this.#hosts.isLive(owner),
+    })
+    if (store === undefined) {
+      this.#failures.set(name, { count: 1, at: this.#parts.monotonic() })
+      return
+    }
+    const run = await QueryRun.open({ ...this.#parts, name, definition, store }, aborting.signal)
+    taken.run = run
+    try {
+      if (aborting.signal.aborted) await run.stop()
+      await run.over
+      this.#failures.delete(name)
+    } finally {
+      await run.abort()
+    }
+  }
+
+  /** Ends it in good order, and at once where it has not begun. */
+  #end(taken: Taken): void {
+    taken.aborting.abort()
+    void taken.run?.stop()
+  }
+
+  async #failed(name: string, { definition, aborting }: Taken, error: unknown): Promise<void> {
+    if (aborting.signal.aborted || error instanceof QueryTakenError) return
+    const count = (this.#failures.get(name)?.count ?? 0) + 1
+    this.#failures.set(name, { count, at: this.#parts.monotonic() })
+    const reason = error instanceof Error ? error.message : String(error)
+    this.#parts.tell(`The query ${name} has failed, and is begun again.`, error)
+    await this.#put(name, failedReport(definition, reason, this.#parts.now())).catch(() => {})
+  }
+
+  #report(): Promise<void> {
+    this.#reporting ??= this.#reportAll().finally(() => (this.#reporting = undefined))
+    return this.#reporting
+  }
+
+  async #reportAll(): Promise<void> {
+    for (const [name, { run }] of this.#taken) {
+      if (run === undefined) continue
+      try {
+        await this.#put(name, run.report())
+      } catch (error) {
+        if (!this.#isClosing && !MillraceError.is(error, 'closed'))
+          this.#parts.tell(`What there is to say of the query ${name} cannot be kept.`, error)
+      }
+    }
+  }
+
+  async #put(name: string, report: QueryReport): Promise<void> {
+    const text = JSON.stringify({ ...report, at: 0 })
+    const last = this.#told.get(name)
+    if (last?.text === text && report.at - last.at < SAME_REPORT_MS) return
+    await this.#reports.put(name, report)
+    this.#told.set(name, { text, at: report.at })
+  }
+}
+
+function failedReport({ version }: QueryDefinition, reason: string, at: number): QueryReport {
+  return {
+    version,
+    at,
+    state: 'failing',
+    reason,
+    rowsHeld: 0,
+    windowsOpen: 0,
+    rowsRead: 0,
+    rowsLate: 0,
+    rowsRefused: 0,
+    rowsWritten: 0,
+    rowsPerSecond: 0,
+    inputs: [],
+  }
+}

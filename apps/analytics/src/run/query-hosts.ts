@@ -1,0 +1,111 @@
+// The processes that carry queries out, as documents: each puts its own again and again, and one that is not put any more is gone. Which of
+// those that are there carries a query out follows from the names alone. Runs in the app.
+import { createHash } from 'node:crypto'
+import type { Documents, KeptDocuments } from 'millrace'
+
+/** What a process says of itself. */
+export interface QueryHost {
+  /** Rises with each put. */
+  readonly beat: number
+}
+
+export interface QueryHostsParts {
+  readonly documents: Documents<QueryHost>
+  /** Name of this process. */
+  readonly own: string
+  /** Milliseconds that only go on. */
+  readonly monotonic: () => number
+  readonly warn: (message: string, error: unknown) => void
+}
+
+/** How often a process says that it is there. */
+const BEAT_MS = 3000
+/** One that has not said so for this long is gone. */
+const GONE_MS = 15_000
+
+export class QueryHosts {
+  readonly #parts: QueryHostsParts
+  readonly #kept: KeptDocuments<QueryHost>
+  /** When a change of each process was seen. */
+  readonly #seen = new Map<string, number>()
+  readonly #timer: NodeJS.Timeout
+  #listener: () => void = () => {}
+  #beat = 0
+  #beating: Promise<void> | undefined
+
+  private constructor(parts: QueryHostsParts, kept: KeptDocuments<QueryHost>) {
+    this.#parts = parts
+    this.#kept = kept
+    for (const [name] of kept.entries()) this.#seen.set(name, parts.monotonic())
+    kept.onChange((name, value) => this.#changed(name, value))
+    this.#timer = setInterval(() => void this.#sayAgain(), BEAT_MS)
+  }
+
+  /** Says that this process is there, until it is closed. */
+  static async open(parts: QueryHostsParts): Promise<QueryHosts> {
+    await parts.documents.put(parts.own, { beat: 0 })
+    const onLost = (error: Error) =>
+      parts.warn('The processes that carry queries out are followed anew.', error)
+    return new QueryHosts(parts, await parts.documents.keep({ onLost }))
+  }
+
+  /** Sets what is called when a process has come, or is gone. */
+  onChange(listener: () => void): void {
+    this.#listener = listener
+  }
+
+  /** Whether a process is there. */
+  isLive(name: string): boolean {
+    if (name === this.#parts.own) return true
+    const seen = this.#seen.get(name)
+    return seen !== undefined && this.#parts.monotonic() - seen < GONE_MS
+  }
+
+  /** Whether this process is the one to carry a query out: of those that are there, the one with the highest hash of both names. */
+  isMine(query: string): boolean {
+    const { own } = this.#parts
+    const weight = weightOf(own, query)
+    return ![...this.#seen.keys()].some(
+      (name) => name !== own && this.isLive(name) && weightOf(name, query) > weight,
+    )
+  }
+
+  /** Says that this process is gone. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#beating
+    await this.#kept.close()
+    await this.#parts.documents.delete(this.#parts.own).catch(() => {})
+  }
+
+  #changed(name: string, value: QueryHost | undefined): void {
+    const wasLive = this.isLive(name)
+    if (value === undefined) this.#seen.delete(name)
+    else this.#seen.set(name, this.#parts.monotonic())
+    if (this.isLive(name) !== wasLive) this.#listener()
+  }
+
+  #sayAgain(): Promise<void> {
+    this.#beating ??= this.#say().finally(() => (this.#beating = undefined))
+    return this.#beating
+  }
+
+  async #say(): Promise<void> {
+    const { documents, own, warn } = this.#parts
+    try {
+      await documents.put(own, { beat: ++this.#beat })
+      for (const name of this.#seen.keys()) {
+        if (this.isLive(name)) continue
+        this.#seen.delete(name)
+        await documents.delete(name)
+        this.#listener()
+      }
+    } catch (error) {
+      warn('This process cannot say that it carries queries out, and tries again.', error)
+    }
+  }
+}
+
+function weightOf(host: string, query: string): string {
+  return createHash('sha1').update(`${host}\n${query}`).digest('hex')
+}

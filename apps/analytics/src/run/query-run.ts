@@ -1,0 +1,391 @@
+// Carries one query out, from the place where it stood, until it is stopped or fails. Runs in the app.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Client, StreamRecord } from 'millrace'
+import { parseShardId, type QueryDefinition, type QueryReport } from 'millrace/protocol'
+import type { Engine } from '../engine/index.ts'
+import { Outputs } from './results/outputs.ts'
+import type { ProgressStore } from './place/progress-store.ts'
+import { inputKey, type PreparedStep, type QueryPlace, type StreamPositions } from './place/query-place.ts'
+import { QueryTables } from './query-tables.ts'
+import { earlier } from './place/replay.ts'
+import { Retained } from './results/retained.ts'
+import { byTarget, inChunks, type Result } from './results/results.ts'
+import { RunMeter } from './run-meter.ts'
+import { beginOf, readRanges } from './reading/stream-ranges.ts'
+import { StreamSource } from './reading/stream-source.ts'
+import { QueryClock } from './time/query-clock.ts'
+
+export interface RunParts {
+  readonly client: Client
+  readonly engine: Engine
+  /** For spools of this process. */
+  readonly directory: string
+  readonly name: string
+  readonly definition: QueryDefinition
+  readonly store: ProgressStore
+  /** Milliseconds that only go on. */
+  readonly monotonic: () => number
+  readonly now: () => number
+}
+
+const MiB = 1024 * 1024
+
+/** Bytes of records from which on they become rows, and beyond which no more are read. */
+const STEP_BYTES = 8 * MiB
+/** How long records wait for others before they become rows. */
+const STEP_MS = 50
+/** How often a query looks at the time while it waits for nothing else. */
+const IDLE_MS = 1000
+/** How often a place is kept at which nothing was written. */
+const SAVE_MS = 1000
+
+/** Where a step ends. */
+type StepEnd = Pick<PreparedStep, 'watermark' | 'positions'>
+
+export class QueryRun {
+  readonly #parts: RunParts
+  readonly #tables: QueryTables
+  readonly #outputs: Outputs
+  readonly #retained: Retained
+  readonly #meter: RunMeter
+  readonly #sources = new Map<string, StreamSource>()
+  readonly #clock: QueryClock
+  /** Ends everything at once: results under way are resumed by whoever goes on. */
+  readonly #aborting = new AbortController()
+  readonly #stopping = new AbortController()
+  #place: QueryPlace
+  #isDirty = false
+  #windowsOpen = 0
+  #savedAt = -Infinity
+  #refreshedAt = -Infinity
+  #steppedAt = -Infinity
+  #wake: (() => void) | undefined
+  #over: Promise<void> = Promise.resolve()
+
+  private constructor(parts: RunParts, tables: QueryTables, place: QueryPlace) {
+    this.#parts = parts
+    this.#tables = tables
+    this.#place = place
+    const { client, definition, monotonic, now } = parts
+    this.#meter = new RunMeter({ now, monotonic })
+    this.#retained = new Retained(definition)
+    this.#clock = new QueryClock({
+      client,
+      tables,
+      sources: this.#sources,
+      time: definition.time,
+      monotonic,
+      wake: () => this.#wake?.(),
+      signal: this.#aborting.signal,
+    })
+    this.#outputs = new Outputs({
+      client,
+      onWait: (reason) => this.#meter.waits(reason),
+      signal: this.#aborting.signal,
+    })
+  }
+
+  /**
+   * Takes a query up where its store says that it stood: rows of open windows are read again, and a step that had begun to write is
+   * ended. Rejects where it cannot.
+   */
+  static async open(parts: RunParts, signal: AbortSignal): Promise<QueryRun> {
+    const { store, definition } = parts
+    const former = store.progress.definition
+    if (former.version !== definition.version && store.progress.prepared !== undefined) {
+      // What an older version has begun to write, it writes to the end.
+      await using run = await QueryRun.#resumed({ ...parts, definition: former }, signal)
+      await run.#save(signal)
+    }
+    const isAnew =
+      store.progress.place === undefined || (former.version !== definition.version && definition.begins)
+    const run = isAnew ? await QueryRun.#begun(parts, signal) : await QueryRun.#resumed(parts, signal)
+    try {
+      await run.#save(signal)
+      for (const stream of run.#tables.streams) await run.#follow(stream)
+      run.#over = run.#loop()
+      // Who waits for it is told; until then it is no failure of nobody.
+      run.#over.catch(() => {})
+      return run
+    } catch (error) {
+      await run.abort()
+      throw error
+    }
+  }
+
+  /** Fulfils when it has stopped; rejects with what has ended it. */
+  get over(): Promise<void> {
+    return this.#over
+  }
+
+  /** Ends the step under way, keeps the place, and gives the query back. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#wake?.()
+    for (const source of this.#sources.values()) source.roomCame()
+    await this.#over.catch(() => {})
+    await this.abort()
+  }
+
+  /** Ends at once. */
+  async abort(): Promise<void> {
+    this.#stopping.abort()
+    this.#aborting.abort()
+    this.#wake?.()
+    for (const source of this.#sources.values()) source.roomCame()
+    await this.#over.catch(() => {})
+    await this.#clock.over
+    await this.#outputs.close()
+    this.#tables[Symbol.dispose]()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.abort()
+  }
+
+  /** What is said of it. */
+  report(): QueryReport {
+    return this.#meter.report({
+      definition: this.#parts.definition,
+      tables: this.#tables,
+      sources: this.#sources,
+      watermark: this.#place.watermark,
+      windowsOpen: this.#windowsOpen,
+    })
+  }
+
+  static async #begun(parts: RunParts, signal: AbortSignal): Promise<QueryRun> {
+    const tables = await QueryTables.open(tablesParts(parts))
+    try {
+      const positions: Record<string, StreamPositions[string]> = {}
+      for (const stream of tables.streams)
+        positions[stream] = await beginOf(parts.client, stream, parts.definition.from, signal)
+      return new QueryRun(parts, tables, { watermark: null, positions, replayFrom: positions, late: {} })
+    } catch (error) {
+      tables[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  static async #resumed(parts: RunParts, signal: AbortSignal): Promise<QueryRun> {
+    const { client, store, definition } = parts
+    const { place, prepared } = store.progress
+    const tables = await QueryTables.open(tablesParts(parts))
+    const run = new QueryRun(parts, tables, place!)
+    try {
+      await run.#replay(signal)
+      if (prepared !== undefined && store.progress.definition.version === definition.version) {
+        await run.#read(place!.positions, prepared.positions, signal)
+        run.#seal()
+        await run.#step(prepared.positions, prepared)
+      }
+      // A newer version may read what the one before did not.
+      const positions = { ...run.#place.positions }
+      for (const stream of tables.streams)
+        positions[stream] ??= await beginOf(client, stream, definition.from, signal)
+      run.#place = { ...run.#place, positions }
+      return run
+    } catch (error) {
+      await run.abort()
+      throw error
+    }
+  }
+
+  /** Reads the rows of open windows again. */
+  async #replay(signal: AbortSignal): Promise<void> {
+    const { replayFrom, positions, watermark, late } = this.#place
+    const { client } = this.#parts
+    await this.#tables.between(watermark, watermark)
+    for (const held of this.#tables.timed) {
+      const { stream } = held.input
+      const [from, to] = [replayFrom[stream], positions[stream]]
+      if (from === undefined || to === undefined) continue
+      const left = Object.entries(late[inputKey(held.input)] ?? {})
+      held.restoreLate(new Map(left.map(([shardId, numbers]) => [parseShardId(shardId), new Set(numbers)])))
+      for await (const records of readRanges(client, stream, { from, to }, signal)) {
+        held.addAgain(records, parseShardId(records[0]!.shardId))
+        if (held.waitingBytes >= STEP_BYTES) await held.takeAgain()
+      }
+      await held.takeAgain()
+      await held.release()
+    }
+  }
+
+  /** Reads the records of a step that was prepared. */
+  async #read(from: StreamPositions, to: StreamPositions, signal: AbortSignal): Promise<void> {
+    for (const stream of this.#tables.streams) {
+      const range = { from: from[stream]!, to: to[stream]! }
+      for await (const records of readRanges(this.#parts.client, stream, range, signal))
+        this.#add(stream, records)
+    }
+  }
+
+  #add(stream: string, records: readonly StreamRecord[]): void {
+    this.#tables.add(stream, records, parseShardId(records[0]!.shardId))
+    this.#retained.add(stream, records)
+    this.#meter.read(records.length)
+  }
+
+  async #follow(stream: string): Promise<void> {
+    const { client, monotonic } = this.#parts
+    const source = await StreamSource.open({
+      client,
+      stream,
+      from: this.#place.positions[stream]!,
+      add: (records) => this.#add(stream, records),
+      hasRoom: () => this.#tables.waitingBytes < STEP_BYTES,
+      onUnreadable: ({ firstSequenceNumber, nextSequenceNumber }) =>
+        this.#meter.refused(nextSequenceNumber - firstSequenceNumber),
+      wake: () => this.#wake?.(),
+      monotonic,
+      signal: this.#aborting.signal,
+    })
+    this.#sources.set(stream, source)
+  }
+
+  async #loop(): Promise<void> {
+    const { monotonic } = this.#parts
+    while (!this.#stopping.signal.aborted) {
+      for (const source of this.#sources.values()) source.throwIfOver()
+      const now = monotonic()
+      const isDue = now - this.#steppedAt >= STEP_MS || this.#tables.waitingBytes >= STEP_BYTES
+      if (isDue && (this.#tables.waitingBytes > 0 || this.#clock.wouldGoOn(this.#place.watermark)))
+        await this.#stepNow()
+      else if (this.#isDirty && now - this.#savedAt >= SAVE_MS) await this.#save(this.#aborting.signal)
+      else await this.#pause(isDue)
+    }
+    await this.#save(this.#aborting.signal)
+    await this.#parts.store.release(this.#aborting.signal)
+  }
+
+  /** Waits until there is something to do, or to look at. */
+  async #pause(isDue: boolean): Promise<void> {
+    this.#clock.ask()
+    const isIdle = this.#tables.count === 0 && this.#tables.waitingBytes === 0 && !this.#isDirty
+    const ms = isIdle ? IDLE_MS : STEP_MS
+    const waiting = new AbortController()
+    const woken = new Promise<void>((resolve) => (this.#wake = resolve))
+    // A record that comes soon after a step waits for others.
+    const wait = isDue ? Promise.race([woken, pausing(ms, waiting.signal)]) : pausing(STEP_MS, waiting.signal)
+    await wait
+    waiting.abort()
+    this.#wake = undefined
+  }
+
+  /** Ends what the next step takes. */
+  #seal(): void {
+    this.#tables.seal()
+    this.#retained.seal()
+  }
+
+  async #stepNow(): Promise<void> {
+    this.#seal()
+    const positions: Record<string, StreamPositions[string]> = {}
+    for (const [stream, source] of this.#sources) {
+      positions[stream] = source.position
+    }
+    this.#clock.reached(positions)
+    for (const source of this.#sources.values()) source.roomCame()
+    await this.#step(positions, undefined)
+  }
+
+  /** Makes rows of what was sealed, and stores what follows. Of a step that was prepared, the end is known. */
+  async #step(positions: StreamPositions, prepared: PreparedStep | undefined): Promise<void> {
+    const before = this.#place.watermark
+    if (this.#parts.monotonic() - this.#refreshedAt >= SAVE_MS) await this.#refresh()
+    this.#rememberLate()
+    await this.#tables.between(before, before)
+    const results: Result[] = []
+    for (const held of this.#tables.inputs) {
+      const { refused, late } = await held.take()
+      results.push(...this.#retained.late(held.input.stream, late))
+      results.push(...this.#retained.refused(held.input.stream, refused))
+      this.#meter.took({ late: late.length, refused: refused.length })
+    }
+    this.#retained.forget()
+    const watermark = prepared === undefined ? this.#clock.next(this.#place.watermark) : prepared.watermark
+    const end = { watermark, positions: { ...this.#place.positions, ...positions } }
+    await this.#write(this.#results(results, before, watermark), end, prepared)
+    if (watermark !== before) await this.#tables.between(before, watermark)
+    for (const held of this.#tables.inputs) if (watermark !== before || !held.isTimed) await held.release()
+    this.#place = { ...this.#place, ...end }
+    this.#isDirty = true
+    this.#steppedAt = this.#parts.monotonic()
+    if (this.#steppedAt - this.#savedAt >= SAVE_MS) await this.#save(this.#aborting.signal)
+  }
+
+  async *#results(
+    first: readonly Result[],
+    before: number | null,
+    watermark: number | null,
+  ): AsyncGenerator<Result, void, undefined> {
+    yield* first
+    yield* this.#tables.results('rows')
+    if (watermark === before) return
+    await this.#tables.between(before, watermark)
+    yield* this.#tables.results('timed')
+  }
+
+  /** Stores results chunk by chunk; what a step that was prepared has stored is passed over. */
+  async #write(
+    results: AsyncIterable<Result>,
+    end: StepEnd,
+    prepared: PreparedStep | undefined,
+  ): Promise<void> {
+    let chunk = 0
+    for await (const records of inChunks(results)) {
+      const step = { ...end, chunk: chunk++ }
+      if (prepared !== undefined && step.chunk < prepared.chunk) continue
+      const known = prepared?.chunk === step.chunk ? prepared.plans : {}
+      await this.#outputs.store(byTarget(records), known, (plans) =>
+        this.#parts.store.put({ place: this.#place, prepared: { ...step, plans } }, this.#aborting.signal),
+      )
+      this.#meter.wrote(records.length)
+    }
+  }
+
+  /** Makes the place durable: what was prepared is done. */
+  async #save(signal: AbortSignal): Promise<void> {
+    const { store, definition } = this.#parts
+    await this.#refresh()
+    this.#rememberLate()
+    await store.put({ definition, place: this.#place, prepared: undefined }, signal)
+    this.#isDirty = false
+    this.#savedAt = this.#parts.monotonic()
+  }
+
+  /** Finds where reading would begin again: at the first row that is held, in each shard. */
+  async #refresh(): Promise<void> {
+    const { positions } = this.#place
+    const replayFrom: Record<string, StreamPositions[string]> = { ...positions }
+    for (const held of this.#tables.timed) {
+      const { stream } = held.input
+      replayFrom[stream] = earlier(replayFrom[stream]!, await held.firsts())
+    }
+    this.#place = { ...this.#place, replayFrom }
+    this.#windowsOpen = await this.#tables.windowsOpen()
+    this.#refreshedAt = this.#parts.monotonic()
+  }
+
+  /** Rows that came too late, of those that would be read again. */
+  #rememberLate(): void {
+    const { replayFrom } = this.#place
+    const late = this.#tables.timed.map((held) => {
+      const { shards } = replayFrom[held.input.stream]!
+      return [held.key, held.lateRows((shardId, number) => number >= (shards[shardId] ?? Infinity))] as const
+    })
+    this.#place = { ...this.#place, late: Object.fromEntries(late) }
+  }
+}
+
+function tablesParts({ engine, definition, directory, name }: RunParts) {
+  return { engine, definition, directory, prefix: `query-${definition.id}-${name}` }
+}
+
+async function pausing(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal })
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+}

@@ -1,0 +1,158 @@
+// The tables of one query in the engine: its inputs filled, its statements run. Runs in the app, over a session of its own.
+import { join } from 'node:path'
+import type { StreamRecord } from 'millrace'
+import type { QueryDefinition } from 'millrace/protocol'
+import type { Engine, EngineSession } from '../engine/index.ts'
+import { planQuery } from '../plan/plan-query.ts'
+import type { PlannedInput, PlannedStatement, QueryPlan } from '../plan/query-plan.ts'
+import { SqlParser } from '../plan/text/parser.ts'
+import { recordColumns, RowTable, type RowColumn } from '../rows/index.ts'
+import { HeldInput } from './held-input.ts'
+import { resultRecord, type Result } from './results/results.ts'
+import type { Boundaries } from './time/watermark.ts'
+
+export interface QueryTablesParts {
+  readonly engine: Engine
+  readonly definition: QueryDefinition
+  /** For spools: nobody else uses names in it that begin with `prefix`. */
+  readonly directory: string
+  readonly prefix: string
+}
+
+const record = Object.entries(recordColumns).map(([name, { type }]): RowColumn => ({ name, type }))
+
+export class QueryTables implements Disposable {
+  readonly plan: QueryPlan
+  readonly inputs: readonly HeldInput[]
+  /** Streams that are read, each once. */
+  readonly streams: readonly string[]
+  readonly #session: EngineSession
+
+  private constructor(session: EngineSession, plan: QueryPlan, inputs: readonly HeldInput[]) {
+    this.#session = session
+    this.plan = plan
+    this.inputs = inputs
+    this.streams = [...new Set(plan.inputs.map(({ stream }) => stream))]
+  }
+
+  /** Plans the query and makes its tables, empty. Rejects with `PlanFault` and `EngineFault` where the definition cannot be carried out. */
+  static async open({ engine, definition, directory, prefix }: QueryTablesParts): Promise<QueryTables> {
+    const session = await engine.session()
+    try {
+      const columnsOf = (stream: string) => columnsIn(definition, stream).map(({ name }) => name)
+      const plan = await planQuery(definition.sql, {
+        parser: new SqlParser(session),
+        isContinuous: true,
+        columnsOf,
+      })
+      const inputs: HeldInput[] = []
+      for (const [at, input] of plan.inputs.entries()) {
+        const { held, relation, time, stream } = input
+        const known = columnsIn(definition, stream)
+        const columns =
+          input.columns === 'all' ? known : known.filter(({ name }) => input.columns.includes(name))
+        const shape = { held, relation, time, columns }
+        const table = await RowTable.create(session, shape, join(directory, `${prefix}-${at}`))
+        inputs.push(new HeldInput(session, { input, table, remembersLate: remembersLate(plan, at) }))
+      }
+      return new QueryTables(session, plan, inputs)
+    } catch (error) {
+      session.close()
+      throw error
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#session.close()
+  }
+
+  get timed(): readonly HeldInput[] {
+    return this.inputs.filter(({ isTimed }) => isTimed)
+  }
+
+  /** Rows that are held. */
+  get count(): number {
+    return this.inputs.reduce((sum, { count }) => sum + count, 0)
+  }
+
+  get waitingBytes(): number {
+    return this.inputs.reduce((sum, { waitingBytes }) => sum + waitingBytes, 0)
+  }
+
+  /** Boundaries at one of which each result comes; undefined where results come at any time. */
+  get boundaries(): readonly Boundaries[] | undefined {
+    const timed = this.plan.statements.filter(({ kind }) => kind !== 'rows')
+    const all = timed.map(boundariesOf)
+    return all.includes(undefined) ? undefined : (all as Boundaries[])
+  }
+
+  /** Windows of the first statement that hold rows; 0 where they begin at any time. */
+  async windowsOpen(): Promise<number> {
+    const [first] = this.boundaries ?? []
+    if (first === undefined) return 0
+    let most = 0
+    for (const held of this.timed) most = Math.max(most, await held.windowsOpen(first.length, first.offset))
+    return most
+  }
+
+  add(stream: string, records: readonly StreamRecord[], shard: number): void {
+    for (const held of this.inputs) if (held.input.stream === stream) held.add(records, shard)
+  }
+
+  /** Ends what the next takes of all inputs take, at one moment. */
+  seal(): void {
+    for (const held of this.inputs) held.seal()
+  }
+
+  /** Sets between which watermarks statements run; microseconds, null before the first. */
+  async between(after: number | null, until: number | null): Promise<void> {
+    await this.#session.run(
+      `SET VARIABLE millrace_after = ${momentSql(after)}; SET VARIABLE millrace_until = ${momentSql(until)}`,
+    )
+  }
+
+  /** Gives the results of statements whose results come of each row alone, or of all others, in an order that is always the same. */
+  async *results(kind: 'rows' | 'timed'): AsyncGenerator<Result, void, undefined> {
+    for (const statement of this.plan.statements) {
+      if ((statement.kind === 'rows') !== (kind === 'rows')) continue
+      // Rows of a batch stand in the order of the stream; what is computed of many has none by itself.
+      const sql = kind === 'rows' ? statement.sql : `SELECT * FROM (${statement.sql}) ORDER BY ALL`
+      const stream = await this.#session.stream(sql)
+      for await (const rows of stream.rows())
+        for (const row of rows)
+          yield { target: statement.target!, record: resultRecord(row, statement.targetColumns) }
+    }
+  }
+}
+
+function columnsIn(definition: QueryDefinition, stream: string): readonly RowColumn[] {
+  const fields = Object.entries(definition.columns[stream] ?? {})
+  return [...fields.map(([name, type]) => ({ name, type })), ...record]
+}
+
+/** Whether rows of an input decide on the windows of others, or pair with them. */
+function remembersLate(plan: QueryPlan, input: number): boolean {
+  return plan.statements.some(
+    ({ inputs, kind, windows }) =>
+      inputs.includes(input) &&
+      (kind === 'over' ||
+        kind === 'join' ||
+        windows.some((window) => /^(session|stagger)$/.test(window.kind))),
+  )
+}
+
+function boundariesOf({ kind, windows }: PlannedStatement): Boundaries | undefined {
+  const [window, ...others] = windows
+  if (kind !== 'windows' || window === undefined || others.length > 0) return undefined
+  if (window.kind === 'session' || window.kind === 'stagger') return undefined
+  return { length: window.step ?? window.size, offset: window.offset }
+}
+
+function momentSql(microseconds: number | null): string {
+  return microseconds === null ? `TIMESTAMP '-infinity'` : `make_timestamp(${microseconds})`
+}
+
+/** Whether an input's time is when its records arrived. */
+export function isByArrival({ time }: PlannedInput): boolean {
+  return time !== undefined && /^"?arrival_time"?$/.test(time)
+}

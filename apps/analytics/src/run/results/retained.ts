@@ -1,0 +1,74 @@
+// Records of a step, kept for as long as one of them may have to be given on as it was: one that comes too late, or that is no row. Pure.
+import type { StreamRecord } from 'millrace'
+import { parseShardId, type QueryDefinition } from 'millrace/protocol'
+import type { RefusedRow } from '../../rows/index.ts'
+import type { RowPlace } from '../held-input.ts'
+import { refusalRecord, sameRecord, type Result } from './results.ts'
+
+type Batches = Map<string, (readonly StreamRecord[])[]>
+
+export class Retained {
+  readonly #lateTo: string | undefined
+  readonly #errorsTo: string | undefined
+  #waiting: Batches = new Map()
+  #sealed: Batches = new Map()
+  /** Records that were given on already: several inputs may read one stream. */
+  readonly #told = new Set<StreamRecord>()
+
+  constructor({ lateTo, errorsTo }: Pick<QueryDefinition, 'lateTo' | 'errorsTo'>) {
+    this.#lateTo = lateTo
+    this.#errorsTo = errorsTo
+  }
+
+  add(stream: string, records: readonly StreamRecord[]): void {
+    if (this.#lateTo === undefined && this.#errorsTo === undefined) return
+    const batches = this.#waiting.get(stream)
+    if (batches === undefined) this.#waiting.set(stream, [records])
+    else batches.push(records)
+  }
+
+  /** What was added belongs to the next step. */
+  seal(): void {
+    this.#sealed = this.#waiting
+    this.#waiting = new Map()
+  }
+
+  forget(): void {
+    this.#sealed = new Map()
+    this.#told.clear()
+  }
+
+  /** Returns what goes to the stream of late rows. */
+  late(stream: string, places: readonly RowPlace[]): readonly Result[] {
+    const target = this.#lateTo
+    if (target === undefined) return []
+    return this.#found(stream, places).map(([, record]) => ({ target, record: sameRecord(record) }))
+  }
+
+  /** Returns what goes to the stream of errors. */
+  refused(stream: string, rows: readonly RefusedRow[]): readonly Result[] {
+    const target = this.#errorsTo
+    if (target === undefined) return []
+    return this.#found(stream, rows).map(([row, record]) => ({
+      target,
+      record: refusalRecord(stream, row, record),
+    }))
+  }
+
+  /** The records of places, in the order of the stream, each of them told once. */
+  #found<P extends RowPlace>(stream: string, places: readonly P[]): readonly (readonly [P, StreamRecord])[] {
+    if (places.length === 0) return []
+    const wanted = new Map(places.map((place) => [`${place.shard}/${place.sequenceNumber}`, place]))
+    const found: (readonly [P, StreamRecord])[] = []
+    for (const batch of this.#sealed.get(stream) ?? []) {
+      const shard = parseShardId(batch[0]!.shardId)
+      for (const record of batch) {
+        const place = wanted.get(`${shard}/${record.sequenceNumber}`)
+        if (place === undefined || this.#told.has(record)) continue
+        this.#told.add(record)
+        found.push([place, record])
+      }
+    }
+    return found.toSorted(([a], [b]) => a.shard - b.shard || a.sequenceNumber - b.sequenceNumber)
+  }
+}

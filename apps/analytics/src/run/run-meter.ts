@@ -1,0 +1,127 @@
+// What a query has done, and what it waits for, for its report. Runs in the app.
+import {
+  parseShardId,
+  type QueryDefinition,
+  type QueryReport,
+  type QueryShardReport,
+} from 'millrace/protocol'
+import type { QueryTables } from './query-tables.ts'
+import type { StreamSource } from './reading/stream-source.ts'
+
+/** What a report is made of, beside the counts. */
+export interface Reported {
+  readonly definition: QueryDefinition
+  readonly tables: Pick<QueryTables, 'timed' | 'count'>
+  readonly sources: ReadonlyMap<string, Pick<StreamSource, 'shards' | 'position' | 'millisBehindLatest'>>
+  /** Microseconds. */
+  readonly watermark: number | null
+  readonly windowsOpen: number
+}
+
+export class RunMeter {
+  readonly #now: () => number
+  readonly #monotonic: () => number
+  #rowsRead = 0
+  #rowsLate = 0
+  #rowsRefused = 0
+  #rowsWritten = 0
+  #lastResultAt: number | undefined
+  #waitsFor: string | undefined
+  #reported: { readonly at: number; readonly rowsRead: number } | undefined
+
+  constructor({ now, monotonic }: { readonly now: () => number; readonly monotonic: () => number }) {
+    this.#now = now
+    this.#monotonic = monotonic
+  }
+
+  read(records: number): void {
+    this.#rowsRead += records
+  }
+
+  took({ late, refused }: { readonly late: number; readonly refused: number }): void {
+    this.#rowsLate += late
+    this.#rowsRefused += refused
+  }
+
+  refused(records: number): void {
+    this.#rowsRefused += records
+  }
+
+  wrote(results: number): void {
+    this.#rowsWritten += results
+    this.#lastResultAt = this.#now()
+  }
+
+  waits(reason: string | undefined): void {
+    this.#waitsFor = reason
+  }
+
+  report({ definition, tables, sources, watermark, windowsOpen }: Reported): QueryReport {
+    const { outOfOrderMs, idleMs } = definition.time
+    const inputs = [...sources].map(([stream, source]) => {
+      const latest = tables.timed.filter(({ input }) => input.stream === stream).map((held) => held.latest)
+      const behindMs = source.millisBehindLatest ?? 0
+      const shards = source.shards(idleMs).map(({ shardId, isIdle }): QueryShardReport => {
+        const times = latest.flatMap((of) => of.get(parseShardId(shardId)) ?? [])
+        return {
+          shardId,
+          next: source.position.shards[shardId] ?? 0,
+          ...(times.length > 0 && { latestEventTime: Math.min(...times) / 1000 }),
+          isIdle,
+          behindMs,
+        }
+      })
+      return { stream, shards }
+    })
+    const rowsHeld = tables.count
+    const reason =
+      this.#waitsFor ?? this.#quiet({ inputs, rowsHeld, outOfOrderMs, isTimed: tables.timed.length > 0 })
+    return {
+      version: definition.version,
+      at: this.#now(),
+      state: this.#waitsFor === undefined ? 'running' : 'waiting',
+      ...(reason !== undefined && { reason }),
+      ...(watermark !== null && { watermark: watermark / 1000 }),
+      rowsHeld,
+      windowsOpen,
+      rowsRead: this.#rowsRead,
+      rowsLate: this.#rowsLate,
+      rowsRefused: this.#rowsRefused,
+      rowsWritten: this.#rowsWritten,
+      rowsPerSecond: this.#rate(),
+      ...(this.#lastResultAt !== undefined && { lastResultAt: this.#lastResultAt }),
+      inputs,
+    }
+  }
+
+  #rate(): number {
+    const last = this.#reported
+    const at = this.#monotonic()
+    this.#reported = { at, rowsRead: this.#rowsRead }
+    if (last === undefined || at <= last.at) return 0
+    return Math.round(((this.#rowsRead - last.rowsRead) * 1000) / (at - last.at))
+  }
+
+  /** Why nothing comes out; undefined where there is nothing to say. */
+  #quiet(of: {
+    readonly inputs: QueryReport['inputs']
+    readonly rowsHeld: number
+    readonly outOfOrderMs: number
+    readonly isTimed: boolean
+  }): string | undefined {
+    const { inputs, rowsHeld, outOfOrderMs, isTimed } = of
+    if (this.#rowsRead === 0)
+      return `No record has come from ${inputs.map(({ stream }) => stream).join(' and ')} since this process took the query over.`
+    if (this.#rowsRefused > 0 && this.#rowsRefused === this.#rowsRead)
+      return 'No record was a row: see the stream of errors, or give the query one (--errors-to).'
+    if (!isTimed || rowsHeld === 0) return undefined
+    const holding = inputs.flatMap(({ stream, shards }) =>
+      shards
+        .filter(({ isIdle, latestEventTime }) => !isIdle && latestEventTime === undefined)
+        .map(({ shardId }) => `${stream}/${shardId}`),
+    )
+    if (holding.length > 0)
+      return `The watermark waits for a first row of ${holding.slice(0, 3).join(', ')}${holding.length > 3 ? ' and others' : ''}, or until it counts as idle.`
+    return `${rowsHeld} rows wait for their windows to end: the watermark is the latest event time less ${outOfOrderMs} ms, and goes on with newer rows.`
+  }
+}

@@ -1,0 +1,108 @@
+// How far time has come for a query: the watermark of all its inputs together. Runs in the app.
+import type { Client } from 'millrace'
+import { parseShardId, type QueryTime } from 'millrace/protocol'
+import type { HeldInput } from '../held-input.ts'
+import type { StreamPositions } from '../place/query-place.ts'
+import { isByArrival, type QueryTables } from '../query-tables.ts'
+import type { StreamSource } from '../reading/stream-source.ts'
+import { TailTime } from './tail-time.ts'
+import { crosses, leastOf, watermarkOf } from './watermark.ts'
+
+export interface QueryClockParts {
+  readonly client: Client
+  readonly tables: Pick<QueryTables, 'inputs' | 'timed' | 'count' | 'waitingBytes' | 'boundaries'>
+  /** By stream; they may come later. */
+  readonly sources: ReadonlyMap<string, StreamSource>
+  readonly time: QueryTime
+  /** Milliseconds that only go on. */
+  readonly monotonic: () => number
+  /** Called when time may have gone on. */
+  readonly wake: () => void
+  readonly signal: AbortSignal
+}
+
+/** How often a broker is asked up to which time all records have come. */
+const ASK_MS = 500
+
+export class QueryClock {
+  readonly #parts: QueryClockParts
+  /** Of streams whose arrival is a time of the query. */
+  readonly #tails: ReadonlyMap<string, TailTime>
+  #askedAt = -Infinity
+  #asking: Promise<void> | undefined
+
+  constructor(parts: QueryClockParts) {
+    this.#parts = parts
+    const streams = parts.tables.inputs
+      .filter(({ input }) => isByArrival(input))
+      .map(({ input }) => input.stream)
+    this.#tails = new Map(streams.map((stream) => [stream, new TailTime(parts.client, stream)]))
+  }
+
+  /** Fulfils when nothing is asked any more. */
+  get over(): Promise<void> {
+    return this.#asking ?? Promise.resolve()
+  }
+
+  /** Returns the watermark that follows one: the same where no window ends in between. Microseconds; null before the first. */
+  next(before: number | null): number | null {
+    const next = leastOf(this.#parts.tables.timed.map((held) => this.#inputTime(held)))
+    if (next === undefined) return before
+    if (before === null) return next
+    if (next <= before) return before
+    const { boundaries } = this.#parts.tables
+    return boundaries === undefined || boundaries.some((each) => crosses(each, before, next)) ? next : before
+  }
+
+  /** Whether the watermark goes on, with rows that wait for it. */
+  wouldGoOn(before: number | null): boolean {
+    return this.#parts.tables.count > 0 && this.next(before) !== before
+  }
+
+  /** Tells up to where records become rows in the step that begins. */
+  reached(positions: StreamPositions): void {
+    for (const [stream, tail] of this.#tails) tail.reached(positions[stream]!)
+  }
+
+  /** Asks how far arrival has come, now and then while rows wait for it. */
+  ask(): void {
+    const { monotonic, tables, signal } = this.#parts
+    if (this.#tails.size === 0 || tables.count === 0 || this.#asking !== undefined) return
+    const now = monotonic()
+    if (now - this.#askedAt < ASK_MS) return
+    this.#askedAt = now
+    this.#asking = Promise.all([...this.#tails.values()].map((tail) => tail.ask(signal)))
+      .then(() => this.#answered())
+      // It is asked again soon; of a broker that is away, the reading says so.
+      .catch(() => {})
+      .finally(() => (this.#asking = undefined))
+  }
+
+  #answered(): void {
+    const { tables, sources, wake } = this.#parts
+    // Records that wait are no rows yet: their step tells how far it reaches.
+    if (tables.waitingBytes > 0) return
+    for (const [stream, tail] of this.#tails) {
+      const source = sources.get(stream)
+      if (source !== undefined) tail.reached(source.position)
+    }
+    wake()
+  }
+
+  #inputTime({ input, latest }: HeldInput): number | undefined {
+    const { sources, time } = this.#parts
+    const source = sources.get(input.stream)
+    if (source === undefined) return undefined
+    const byArrival = isByArrival(input)
+    const floor = byArrival ? this.#tails.get(input.stream)?.known : undefined
+    return watermarkOf({
+      shards: source.shards(time.idleMs).map(({ shardId, isIdle }) => ({
+        latest: latest.get(parseShardId(shardId)),
+        // How far arrival has come, the broker says.
+        isIdle: isIdle && !byArrival,
+      })),
+      outOfOrder: byArrival ? 0 : time.outOfOrderMs * 1000,
+      floor: floor === undefined ? undefined : floor * 1000,
+    })
+  }
+}

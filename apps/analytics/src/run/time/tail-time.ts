@@ -1,0 +1,57 @@
+// Asks up to which time all records of a stream have come. A record says that none of its shard comes that is older; of a shard that has
+// nothing new, only the broker can say so. Runs in the app.
+import type { Client, StreamPosition } from 'millrace'
+import { placeIn, type ListedShard } from '../place/replay.ts'
+
+/** How long after a time an append that began before it may still be stored. */
+const GRACE_MS = 1000
+
+interface Question {
+  /** Milliseconds by the broker's clock. */
+  readonly time: number
+  /** Of each shard, the number of the first record that may have arrived at this time or later. */
+  readonly firsts: readonly { readonly shard: ListedShard; readonly first: number }[]
+}
+
+/** How far arrival time has come in a stream. */
+export class TailTime {
+  readonly #client: Pick<Client, 'brokerTime' | 'listShards' | 'resolvePosition'>
+  readonly #stream: string
+  #asked: Question | undefined
+  #known: number | undefined
+
+  constructor(client: Pick<Client, 'brokerTime' | 'listShards' | 'resolvePosition'>, stream: string) {
+    this.#client = client
+    this.#stream = stream
+  }
+
+  /** All records that arrived before this are in front of every position that was told; undefined before the first answer. */
+  get known(): number | undefined {
+    return this.#known
+  }
+
+  /** Asks once. Rejects as the client does. */
+  async ask(signal: AbortSignal): Promise<void> {
+    const time = (await this.#client.brokerTime({ signal })).getTime() - GRACE_MS
+    const shards: ListedShard[] = []
+    for await (const shard of this.#client.listShards(this.#stream, { signal })) shards.push(shard)
+    const from = { atTimestamp: time }
+    const firsts = await Promise.all(
+      shards.map(async (shard) => {
+        const { shardId } = shard
+        const place = await this.#client.resolvePosition(this.#stream, { shard: shardId, from, signal })
+        return { shard, first: place.sequenceNumber }
+      }),
+    )
+    this.#asked = { time, firsts }
+  }
+
+  /** Tells where the reading is. */
+  reached(position: StreamPosition): void {
+    const asked = this.#asked
+    if (asked === undefined) return
+    if (asked.firsts.some(({ shard, first }) => placeIn(position, shard) < first)) return
+    this.#known = Math.max(this.#known ?? 0, asked.time)
+    this.#asked = undefined
+  }
+}

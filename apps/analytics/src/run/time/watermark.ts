@@ -1,0 +1,55 @@
+// How far event time has come in an input, from what is known of its shards. Pure: times are given. Event times are microseconds since
+// 1970. As Flink, a shard's watermark is its latest event time less the bound on disorder, the input's is the least of its shards', and
+// a shard that has had nothing for a while does not count.
+
+/** What is known of a shard. */
+export interface ShardTime {
+  /** Latest event time of its rows; undefined before the first. */
+  readonly latest: number | undefined
+  /** Nothing has come for a while, and nothing waits. */
+  readonly isIdle: boolean
+}
+
+export interface InputTime {
+  readonly shards: readonly ShardTime[]
+  /** Microseconds by which rows of a shard may be out of order. */
+  readonly outOfOrder: number
+  /** All rows with an earlier event time are known to be here, whatever the shards say; undefined where nothing is known. */
+  readonly floor: number | undefined
+}
+
+/** Returns how far event time has come; undefined where that is not known. */
+export function watermarkOf({ shards, outOfOrder, floor }: InputTime): number | undefined {
+  const held = shards.filter(({ isIdle }) => !isIdle)
+  const marks = (held.length > 0 ? held : shards).map(({ latest }) =>
+    later(latest === undefined ? undefined : latest - outOfOrder, floor),
+  )
+  if (held.length > 0) {
+    if (marks.includes(undefined)) return floor
+    return Math.min(...(marks as number[]))
+  }
+  // All are idle: the one furthest on decides, or the last windows would stay open until each shard has a row.
+  return marks.reduce(later, floor)
+}
+
+/** Returns the least of watermarks; undefined where one is not known. */
+export function leastOf(watermarks: readonly (number | undefined)[]): number | undefined {
+  if (watermarks.length === 0 || watermarks.includes(undefined)) return undefined
+  return Math.min(...(watermarks as number[]))
+}
+
+function later(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return Math.max(a, b)
+}
+
+/** Boundaries at which windows end: full multiples of a length, counted from an offset. Microseconds. */
+export interface Boundaries {
+  readonly length: number
+  readonly offset: number
+}
+
+/** Whether a boundary lies after one moment, and not after the other. */
+export function crosses({ length, offset }: Boundaries, after: number, until: number): boolean {
+  return Math.floor((until - offset) / length) > Math.floor((after - offset) / length)
+}
