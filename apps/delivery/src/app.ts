@@ -4,13 +4,12 @@ import { rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { inspect } from 'node:util'
 import { connect } from 'millrace'
-import { HiddenDocuments, type ServeApp } from 'millrace/app'
+import { HiddenDocuments, isProcessAlive, openSpoolDirectory, type ServeApp } from 'millrace/app'
 import { deliveryKinds, type AppLogEntry } from 'millrace/protocol'
 import type { Clock } from './engine/clock.ts'
 import { Deliveries } from './engine/deliveries.ts'
 import { deliveryOpener } from './engine/delivery-parts.ts'
 import { deliveryOptionsIn } from './options.ts'
-import { isProcessAlive, openSpoolDirectory } from './spool/spool-directory.ts'
 import { SpoolRoom } from './spool/spool-room.ts'
 
 /** Of the room for waiting records, so much may be in memory. */
@@ -32,6 +31,8 @@ export const serveApp: ServeApp = async ({ broker, options }, tell) => {
   const { url, ...access } = broker
   // Several copies may live in one process, as in tests: only what has no process is removed.
   const directory = await openSpoolDirectory(spoolDir ?? tmpdir(), {
+    app: 'delivery',
+    keeps: 'Waiting records',
     host: hostname(),
     pid: process.pid,
     isAlive: isProcessAlive,

@@ -1,18 +1,20 @@
-// The directory where a copy of the app keeps waiting records. Runs in the app. It is this process' own, and what a killed process of this
-// machine has left in its own is removed by the next one: nobody reads it again, and it may be as large as the room.
+// The directory where a copy of an app keeps what may be lost, such as waiting records. Runs in the app. It is this process' own, and what a
+// killed process of this machine has left in its own is removed by the next one: nobody reads it again, and it may be large.
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** Whose a directory is. */
 export interface SpoolOwner {
+  /** Name of the app, which has an option for the parent of its directories. */
+  readonly app: string
+  /** What it keeps there, as a message begins: `Waiting records`. */
+  readonly keeps: string
   /** Name of the machine: numbers of processes mean nothing on another one. */
   readonly host: string
   readonly pid: number
   /** True while a process of this machine lives. */
   readonly isAlive: (pid: number) => boolean
 }
-
-const BEGIN = 'millrace-delivery-'
 
 /** Makes the directory. Rejects with a sentence where it cannot. */
 export async function openSpoolDirectory(parent: string, owner: SpoolOwner): Promise<string> {
@@ -23,7 +25,7 @@ export async function openSpoolDirectory(parent: string, owner: SpoolOwner): Pro
   } catch (error) {
     const { message } = error as Error
     throw new Error(
-      `Waiting records cannot be kept in ${parent}: ${message}. Name another directory by --delivery-spool-dir.`,
+      `${owner.keeps} cannot be kept in ${parent}: ${message}. Name another directory by --${owner.app}-spool-dir.`,
       { cause: error },
     )
   }
@@ -39,8 +41,8 @@ export function isProcessAlive(pid: number): boolean {
   }
 }
 
-function beginOf({ host }: SpoolOwner): string {
-  return `${BEGIN}${host.replaceAll(/[^A-Za-z0-9.]/g, '_').slice(0, 64)}-`
+function beginOf({ app, host }: SpoolOwner): string {
+  return `millrace-${app}-${host.replaceAll(/[^A-Za-z0-9.]/g, '_').slice(0, 64)}-`
 }
 
 async function sweep(parent: string, owner: SpoolOwner): Promise<void> {
