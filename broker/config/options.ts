@@ -3,6 +3,7 @@
 // A setting of one stream is a field of the stream, never an option here.
 import { accessOptions, tlsOptions } from './sections/access-options.ts'
 import type { AppName } from './apps/app-table.ts'
+import { analyticsOptions } from './apps/analytics-options.ts'
 import { agentOptions } from './apps/agent-options.ts'
 import { deliveryOptions } from './apps/delivery-options.ts'
 import { functionsOptions } from './apps/functions-options.ts'
@@ -310,6 +311,7 @@ export const options = {
   ...agentOptions,
   ...deliveryOptions,
   ...functionsOptions,
+  ...analyticsOptions,
   ...clientOptions,
 } as const satisfies Record<string, Option>
 

@@ -16,16 +16,9 @@ export async function loadApp(app: AppName, resolve?: ResolvePackage): Promise<A
 
 type ResolvePackage = (name: string) => string
 
-/** What verbs load: apps, and the package that answers in SQL, which does not serve. */
-type AppPackage = AppName | 'analytics'
-
-function packageOf(app: AppPackage): string {
-  return app === 'analytics' ? '@millrace/analytics' : appTable[app].package
-}
-
 /** Loads a module of an app's package. Throws Failure with what to do where the app or what it is built into is missing. */
 export async function importAppModule<M>(
-  app: AppPackage,
+  app: AppName,
   module: string,
   resolve: ResolvePackage = (name) => import.meta.resolve(name),
 ): Promise<M> {
@@ -35,7 +28,7 @@ export async function importAppModule<M>(
   } catch (cause) {
     // Also a dependency of the app may be missing; whatever else its modules throw is a defect of theirs.
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'ERR_MODULE_NOT_FOUND')) throw cause
-    const name = packageOf(app)
+    const { package: name } = appTable[app]
     const message =
       `The app ${app} is installed here, and files of it are missing: install the package ${name} again, in the version of ` +
       'millrace, or run `npm run build` where millrace is built from its sources.'
@@ -43,8 +36,8 @@ export async function importAppModule<M>(
   }
 }
 
-function moduleUrl(app: AppPackage, module: string, resolve: ResolvePackage): string {
-  const name = packageOf(app)
+function moduleUrl(app: AppName, module: string, resolve: ResolvePackage): string {
+  const { package: name } = appTable[app]
   try {
     return resolve(`${name}/${module}`)
   } catch (cause) {

@@ -14,6 +14,7 @@ export const nameKinds = [
   'principal',
   'token',
   'access-key',
+  'query',
 ] as const
 export type NameKind = (typeof nameKinds)[number]
 

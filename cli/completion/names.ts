@@ -1,6 +1,7 @@
 // Asks for names that complete a word, of the broker where the verb on the line would connect. Nobody is told when that fails, and
 // it never takes long: a person waits with a key pressed.
 import type { Client } from '../../client/index.ts'
+import { queryKinds } from '../../protocol/apps/query-definition.ts'
 import { credentialsOf } from '../connecting/credentials.ts'
 import { readProfiles } from '../connecting/profile-file.ts'
 import { resolveTarget } from '../connecting/resolve.ts'
@@ -49,6 +50,7 @@ async function* namesOf(
   if (kind === 'principal') for await (const { name } of client.access.listPrincipals()) yield name
   if (kind === 'token') for await (const { id } of client.access.listTokens()) yield id
   if (kind === 'access-key') for await (const { id } of client.access.listAccessKeys()) yield id
+  if (kind === 'query') for await (const { name } of client.documents(queryKinds.queries).list()) yield name
   if (stream === undefined) return
   if (kind === 'shard') for await (const { shardId } of client.listShards(stream)) yield shardId
   if (kind === 'consumer') for await (const { name } of client.listConsumers(stream)) yield name

@@ -1,5 +1,7 @@
 // The public names of the app: what `import … from '@millrace/analytics'` gives.
+export { serveApp } from './app.ts'
 export { Engine, type EngineOptions, type EngineSession } from './engine/index.ts'
+export type { AnalyticsOptions } from './options.ts'
 export { PlanFault } from './plan/plan-fault.ts'
 export type {
   ArrivalRange,

@@ -22,6 +22,11 @@ export const appTable = {
     verb: 'function serve',
     doc: 'Runs functions on the records of streams.',
   },
+  analytics: {
+    package: '@millrace/analytics',
+    verb: 'query serve',
+    doc: 'Answers questions over streams continuously, in SQL.',
+  },
 } as const
 
 export type AppName = keyof typeof appTable

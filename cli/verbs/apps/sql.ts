@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import type { Client } from '../../../client/index.ts'
 import { size, wholeNumber } from '../../arguments.ts'
 import { withClient } from '../../connecting/connection.ts'
@@ -31,8 +31,7 @@ import {
   type AnswerFormat,
 } from './analytics/answer-format.ts'
 import { historyPath, prompt } from './analytics/prompt.ts'
-
-type Columns = Readonly<Record<string, Readonly<Record<string, string>>>>
+import { columnOption, type Columns } from './analytics/sql-options.ts'
 
 interface SqlFlags extends ConnectionFlags {
   readonly format?: AnswerFormat
@@ -58,12 +57,7 @@ export function sqlVerb(terminal: Terminal): Command {
       ).choices(answerFormats),
     )
     .option('--output <file>', 'write the answer to this file, in Parquet, CSV or JSON by its ending')
-    .option(
-      '--column <stream.column=type>',
-      'the type of a field of the JSON of a stream; of a stream without any, they are found in a sample',
-      addColumn,
-      {},
-    )
+    .addOption(columnOption())
     .option('--memory <size>', 'rows in memory; beyond it, they go to disk', size, 1024 ** 3)
     .option('--threads <n>', 'threads that work on the answer; by default one for each core', wholeNumber(1))
     .option('--quiet', 'show no progress')
@@ -222,11 +216,4 @@ function fileFormat({ format, output = '' }: SqlFlags): 'parquet' | 'csv' | 'jso
   if (output.endsWith('.csv')) return 'csv'
   if (/\.(nd)?json(l)?$/.test(output)) return 'json'
   throw new Failure(`${output} has no ending that says its format: say it by --format.`, 'usage')
-}
-
-function addColumn(given: string, before: Columns): Columns {
-  const [, stream, column, type] = /^([^.]+)\.([^=]+)=(.+)$/.exec(given) ?? []
-  if (stream === undefined || column === undefined || type === undefined)
-    throw new InvalidArgumentError('Expected stream.column=type, as in clicks.page=VARCHAR.')
-  return { ...before, [stream]: { ...before[stream], [column]: type } }
 }

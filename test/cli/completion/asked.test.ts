@@ -52,6 +52,9 @@ describe('askedBy', () => {
     ['group reset billing --to LATEST --stream ', 'stream'],
     ['consumer register clicks ', undefined],
     ['consumer describe clicks ', 'consumer'],
+    ['query explain ', 'query'],
+    ['query create ', undefined],
+    ['query create views --late-to ', 'stream'],
     ['profile use ', 'profile'],
     ['stream list --profile ', 'profile'],
   ])('%j asks for names of %s', (line, kind) => {

@@ -15,8 +15,32 @@ interface CommandLineOptions {
   /** Standard error is a terminal, on which progress is drawn. */
   readonly isTTY?: boolean
   /** Standard output is a terminal of that width. */
-  readonly columns?: number
+  readonly columns?: number | undefined
   readonly interrupted?: AbortSignal
+}
+
+/** Runs one command line in this process. */
+export async function runHere(
+  words: readonly string[],
+  {
+    input = '',
+    isTTY = false,
+    columns,
+    interrupted = new AbortController().signal,
+  }: CommandLineOptions & { readonly input?: string } = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()]
+  const screen = { isTTY, columns: 200, cursorTo() {}, clearLine() {} }
+  const terminal: Terminal = {
+    stdin: new PassThrough().end(input),
+    stdout: Object.assign(stdout, columns === undefined ? {} : { columns, isTTY: true }),
+    stderr: Object.assign(stderr, screen),
+    outputClosed: new AbortController().signal,
+    interrupted: () => interrupted,
+    beforeKilled: () => () => {},
+  }
+  const code = await run(words, terminal, '0.0.0')
+  return { code, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') }
 }
 
 /** Serves the fake broker's control plane on a socket, and runs command lines against it. */
@@ -42,21 +66,10 @@ export async function commandLine(
   }
   return {
     async millrace(args, input = '') {
-      const [stdout, stderr] = [new PassThrough(), new PassThrough()]
-      const screen = { isTTY, columns: 200, cursorTo() {}, clearLine() {} }
-      const terminal: Terminal = {
-        stdin: new PassThrough().end(input),
-        stdout: Object.assign(stdout, columns === undefined ? {} : { columns, isTTY: true }),
-        stderr: Object.assign(stderr, screen),
-        outputClosed: new AbortController().signal,
-        interrupted: () => interrupted,
-        beforeKilled: () => () => {},
-      }
       const words = args.split(' ')
       const isHelp = words.includes('--help')
       const url = isHelp ? [] : ['--url', `millrace://127.0.0.1:${port}`]
-      const code = await run([...words, ...url], terminal, '0.0.0')
-      return { code, stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') }
+      return runHere([...words, ...url], { input, isTTY, columns, interrupted })
     },
     async [Symbol.asyncDispose]() {
       for (const server of servers) server.close()

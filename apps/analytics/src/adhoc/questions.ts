@@ -5,11 +5,11 @@ import type { Client, Position } from 'millrace'
 import { parseShardId } from 'millrace/protocol'
 import { Engine, EngineFault, type EngineSession, type EngineStream } from '../engine/index.ts'
 import { PlanFault } from '../plan/plan-fault.ts'
-import { planQuery } from '../plan/plan-query.ts'
-import type { PlannedInput, PlannedStatement, QueryPlan } from '../plan/query-plan.ts'
+import type { PlannedInput, PlannedStatement } from '../plan/query-plan.ts'
 import { SqlParser } from '../plan/text/parser.ts'
 import { quotedText, RowTable, type RefusedRow, type RowColumn } from '../rows/index.ts'
-import { streamColumns, type GivenColumns } from './stream-columns.ts'
+import { bindFault, columnsRead, planStreams, type StreamsPlan } from '../streams/plan-streams.ts'
+import { streamColumns, type GivenColumns } from '../streams/stream-columns.ts'
 
 /** Bytes of records that are loaded together. */
 const LOAD_BYTES = 8 * 1024 * 1024
@@ -52,8 +52,8 @@ export class Questions implements AsyncDisposable {
   readonly #session: EngineSession
   readonly #parser: SqlParser
   #count = 0
-  /** Of the streams of the question. */
-  #columns: ReadonlyMap<string, readonly RowColumn[]> = new Map()
+  /** Of the last question. */
+  #planned: StreamsPlan | undefined
 
   private constructor(options: QuestionsOptions, engine: Engine, session: EngineSession) {
     this.#options = options
@@ -73,7 +73,7 @@ export class Questions implements AsyncDisposable {
    * client does. The rows are to be taken before the next question.
    */
   async ask(sql: string, options: AskOptions = {}): Promise<Answer> {
-    return this.#answered(options, async () => {
+    return this.#answered(sql, options, async () => {
       const { statement, ...read } = await this.#read(sql, options)
       return { ...(await this.#session.stream(statement.batchSql)), ...read }
     })
@@ -85,7 +85,7 @@ export class Questions implements AsyncDisposable {
     file: { readonly path: string; readonly format: (typeof savedFormats)[number] },
     options: AskOptions = {},
   ): Promise<Pick<Answer, 'refused' | 'firstRefused'> & { readonly rows: number }> {
-    return this.#answered(options, async () => {
+    return this.#answered(sql, options, async () => {
       const { statement, ...read } = await this.#read(sql, options)
       const [copied] = await this.#session.rows(
         `COPY (${statement.batchSql}) TO ${quotedText(file.path)} (FORMAT ${file.format}${file.format === 'csv' ? ', HEADER' : ''})`,
@@ -102,15 +102,17 @@ export class Questions implements AsyncDisposable {
     return this.close()
   }
 
-  async #answered<T>({ signal }: AskOptions, work: () => Promise<T>): Promise<T> {
+  async #answered<T>(sql: string, { signal }: AskOptions, work: () => Promise<T>): Promise<T> {
     signal?.throwIfAborted()
+    this.#planned = undefined
     const stop = () => this.#session.interrupt()
     signal?.addEventListener('abort', stop)
     try {
       return await work()
     } catch (error) {
       signal?.throwIfAborted()
-      throw error instanceof EngineFault && error.code === 'bind' ? this.#withColumns(error) : error
+      const isBinding = error instanceof EngineFault && error.code === 'bind'
+      throw isBinding && this.#planned !== undefined ? bindFault(error, { text: sql }, this.#planned) : error
     } finally {
       signal?.removeEventListener('abort', stop)
     }
@@ -121,7 +123,8 @@ export class Questions implements AsyncDisposable {
     sql: string,
     options: AskOptions,
   ): Promise<{ readonly statement: PlannedStatement } & Pick<Answer, 'refused' | 'firstRefused'>> {
-    const { plan, columns } = await this.#plan(sql, options)
+    this.#planned = await this.#plan(sql, options)
+    const { plan, columns } = this.#planned
     const [statement, ...others] = plan.statements
     if (statement === undefined || others.length > 0)
       throw new PlanFault(sql, 0, 'One question at a time: write a single SELECT.')
@@ -146,18 +149,9 @@ export class Questions implements AsyncDisposable {
     return { statement, refused, firstRefused }
   }
 
-  /** Plans twice: which streams there are says which columns there may be. */
-  async #plan(
-    sql: string,
-    options: AskOptions,
-  ): Promise<{ readonly plan: QueryPlan; readonly columns: ReadonlyMap<string, readonly RowColumn[]> }> {
-    const planning = { parser: this.#parser, isContinuous: false }
-    const first = await planQuery(sql, planning)
-    const columns = new Map<string, readonly RowColumn[]>()
-    this.#columns = columns
-    for (const input of first.inputs) {
-      if (columns.has(input.stream)) continue
-      const found = await streamColumns({
+  #plan(sql: string, options: AskOptions): Promise<StreamsPlan> {
+    return planStreams(sql, { parser: this.#parser, isContinuous: false }, (input) =>
+      streamColumns({
         client: this.#options.client,
         session: this.#session,
         stream: input.stream,
@@ -165,11 +159,8 @@ export class Questions implements AsyncDisposable {
         given: options.columns?.[input.stream],
         path: this.#path('sample'),
         signal: options.signal,
-      })
-      columns.set(input.stream, found)
-    }
-    const columnsOf = (stream: string) => columns.get(stream)?.map(({ name }) => name)
-    return { plan: await planQuery(sql, { ...planning, columnsOf }), columns }
+      }),
+    )
   }
 
   /** Reads a stream into its table, to the end that each shard has now. Returns how many records that were. */
@@ -180,7 +171,7 @@ export class Questions implements AsyncDisposable {
   ): Promise<number> {
     const { client, now = Date.now } = this.#options
     const { signal, onRead, onRefused } = options
-    const columns = input.columns === 'all' ? known : known.filter(({ name }) => input.columns.includes(name))
+    const columns = columnsRead(input, known)
     const { held, relation, time } = input
     const table = await RowTable.create(this.#session, { held, relation, time, columns }, this.#path('rows'))
     const total = await this.#recordsOf(input, signal)
@@ -229,15 +220,6 @@ export class Questions implements AsyncDisposable {
       total += tail - sequenceNumber
     }
     return total
-  }
-
-  /** Says which columns there are: that is what a name that is not known should be compared with. */
-  #withColumns({ code, message, cause }: EngineFault): EngineFault {
-    const lists = [...this.#columns].map(
-      ([stream, columns]) => `${stream} has the columns ${columns.map(({ name }) => name).join(', ')}.`,
-    )
-    const [sentence = ''] = message.split('\n')
-    return new EngineFault(code, [sentence, ...lists].join('\n'), { cause })
   }
 
   #path(of: string): string {

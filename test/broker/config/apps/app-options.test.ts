@@ -26,7 +26,7 @@ describe('the option with', () => {
 
   it('refuses what is no app, and says where that stands', () => {
     expect(refusal({ with: 'kinesis,kinesys' })).toBe(
-      '--with names "kinesys", which is no app: there is kinesis, agent, delivery, functions.',
+      '--with names "kinesys", which is no app: there is kinesis, agent, delivery, functions, analytics.',
     )
     expect(refusal({}, { env: { MILLRACE_WITH: ',' } })).toContain('MILLRACE_WITH names "", which is no app')
   })

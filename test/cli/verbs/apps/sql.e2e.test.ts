@@ -135,7 +135,7 @@ describe('millrace sql', () => {
     [
       ['SELECT nothing FROM clicks'],
       2,
-      /"nothing" not found.*\nclicks has the columns page, user, ts, arrival_time/,
+      /^millrace: Line 1, column 8: There is no column nothing\. clicks has the columns page, user, ts, arrival_time/,
     ],
     [[`SELECT 'x'::INTEGER`], 2, /Could not convert/],
     [['INSERT INTO other SELECT 1'], 2, /writes to no stream/],

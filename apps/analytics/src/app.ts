@@ -1,0 +1,66 @@
+// The app as the daemon and the command line run it. Composition root.
+import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { connect } from 'millrace'
+import { HiddenDocuments, isProcessAlive, openSpoolDirectory, type ServeApp } from 'millrace/app'
+import { queryKinds, type AppLogEntry } from 'millrace/protocol'
+import { Engine } from './engine/index.ts'
+import { analyticsOptionsIn } from './options.ts'
+import { runQueries } from './run/queries.ts'
+
+/** Serves until `close`. Rejects with a sentence for the operator where it cannot. */
+export const serveApp: ServeApp = async ({ broker, options }, tell) => {
+  const { spoolDir, memory, threads } = analyticsOptionsIn(options)
+  const { url, ...access } = broker
+  // What was opened last is closed first.
+  const closers: (() => Promise<void>)[] = []
+  const close = async (): Promise<void> => {
+    for (const closeOne of closers.splice(0).toReversed()) await closeOne()
+  }
+  try {
+    const directory = await openSpoolDirectory(spoolDir ?? tmpdir(), {
+      app: 'analytics',
+      keeps: 'Rows of open windows',
+      host: hostname(),
+      pid: process.pid,
+      isAlive: isProcessAlive,
+    })
+    closers.push(() => rm(directory, { recursive: true, force: true }))
+    const client = await connect(url, {
+      ...access,
+      clientName: 'millrace-analytics',
+      log: ({ level, message, error }) => tell(logEntry(level, message, error)),
+    })
+    closers.push(() => client.close())
+    const engine = await Engine.open({ memory, threads, spoolDir: join(directory, 'spilled') })
+    closers.push(() => engine.close())
+    const queries = await runQueries({
+      client,
+      engine,
+      directory,
+      own: randomUUID(),
+      now: Date.now,
+      monotonic: () => performance.now(),
+      tell: (message, error) => tell(logEntry('warn', message, error)),
+    })
+    closers.push(() => queries.close())
+    const hidden = await HiddenDocuments.open({
+      client,
+      kinds: [queryKinds.queries],
+      warn: (message) => tell(logEntry('warn', message)),
+      now: Date.now,
+    })
+    closers.push(() => hidden.close())
+    return { url, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function logEntry(level: AppLogEntry['level'], message: string, error?: unknown): AppLogEntry {
+  return { type: 'log', level, message, ...(error !== undefined && { fields: { error: inspect(error) } }) }
+}

@@ -1,0 +1,95 @@
+// Checks of a definition that need neither a broker nor DuckDB. Pure.
+import type { QueryTime } from 'millrace/protocol'
+import type { QueryPlan } from '../plan/query-plan.ts'
+import { PlanFault } from '../plan/plan-fault.ts'
+import { lengths, timeBounds } from './bounds.ts'
+import { QueryError } from './query-error.ts'
+
+/** Where a query writes beside its results. */
+export interface SideStreams {
+  readonly lateTo?: string | undefined
+  readonly errorsTo?: string | undefined
+}
+
+/** Throws QueryError `invalid`. */
+export function checkName(name: string): void {
+  if (/^[\w.-]+$/.test(name) && name.length <= lengths.name) return
+  throw invalid(
+    `A query's name has 1 to ${lengths.name} letters, digits, underscores, full stops and hyphens: ${JSON.stringify(name)} is none.`,
+  )
+}
+
+/** Throws QueryError `invalid`. */
+export function checkTexts({
+  sql,
+  description = '',
+}: {
+  readonly sql: string
+  readonly description?: string | undefined
+}): void {
+  if (sql.trim() === '') throw invalid('There is no SQL: write INSERT INTO target SELECT.')
+  if (sql.length > lengths.sql) throw invalid(`The SQL has more than ${lengths.sql} characters.`)
+  if (description.length > lengths.description)
+    throw invalid(`The description has more than ${lengths.description} characters.`)
+}
+
+/** Throws QueryError `invalid`. */
+export function checkTime(time: QueryTime): void {
+  for (const name of ['outOfOrderMs', 'idleMs'] as const) {
+    const { what, min, max } = timeBounds[name]
+    const value = time[name]
+    if (Number.isSafeInteger(value) && value >= min && value <= max) continue
+    throw invalid(`${what} is ${value} ms: it lies between ${min} and ${max} ms.`)
+  }
+}
+
+/** Refuses a query that would read what it writes. Throws `PlanFault` and QueryError `invalid`. */
+export function checkStreams(text: string, plan: QueryPlan, { lateTo, errorsTo }: SideStreams): void {
+  const read = new Set(plan.inputs.map(({ stream }) => stream))
+  for (const { target, place } of plan.statements) {
+    if (target === undefined || !read.has(target)) continue
+    const start = positionOf(text, place)
+    throw new PlanFault(
+      text,
+      start,
+      `The query reads ${target}, to which this writes: its results would come back to it for ever. Write them to another stream.`,
+    )
+  }
+  const targets = new Set(plan.statements.map(({ target }) => target))
+  for (const [what, stream] of [
+    ['Late rows', lateTo],
+    ['Rows that cannot be taken', errorsTo],
+  ] as const) {
+    if (stream === undefined) continue
+    if (read.has(stream))
+      throw invalid(`${what} cannot go to ${stream}, which the query reads: name another stream.`)
+    if (targets.has(stream))
+      throw invalid(`${what} cannot go to ${stream}, where its results go: name another stream.`)
+  }
+}
+
+/** Refuses files by names that mean something else in another directory. Throws `PlanFault`. */
+export function checkFiles(text: string, { statements }: QueryPlan): void {
+  for (const { files, place } of statements) {
+    for (const file of files) {
+      if (/^([/\\]|[A-Za-z]:|\w+:\/\/)/.test(file)) continue
+      throw new PlanFault(
+        text,
+        Math.max(positionOf(text, place), text.indexOf(file)),
+        `The app may run in another directory: write the whole path of the file ${file}.`,
+      )
+    }
+  }
+}
+
+function positionOf(
+  text: string,
+  { line, column }: { readonly line: number; readonly column: number },
+): number {
+  const before = text.split('\n').slice(0, line - 1)
+  return before.reduce((sum, each) => sum + each.length + 1, 0) + column - 1
+}
+
+function invalid(message: string): QueryError {
+  return new QueryError('invalid', message)
+}

@@ -1,0 +1,161 @@
+// Queries as they are now: the definition, what its app says of it, and what it is made of. Runs wherever there is a client.
+import { MillraceError, type Client } from 'millrace'
+import { queryKinds, type QueryReport } from 'millrace/protocol'
+import type { PlannedWindow, StatementKind } from '../plan/query-plan.ts'
+import { defaultStart } from './bounds.ts'
+import { checkTexts } from './check.ts'
+import { isServedAt } from './hosts.ts'
+import {
+  getQuery,
+  listQueries,
+  resultsOf,
+  type NamedQuery,
+  type QueryDoor,
+  type QueryResults,
+} from './queries.ts'
+import { QueryError } from './query-error.ts'
+import { checkSql, type CheckedSql, type QueryColumns, type ResultColumn } from './sql-check.ts'
+import { reasonOf, shardStandings, type ShardStanding } from './standing.ts'
+
+/** The time of inputs that follow the clock of the broker. */
+const ARRIVAL = 'arrival_time'
+
+/** A query as it is now. */
+export interface QueryDescription extends NamedQuery {
+  /** Undefined before an app has begun it. */
+  readonly report: QueryReport | undefined
+  /** Why nothing comes out, as a sentence; undefined while results flow. */
+  readonly reason: string | undefined
+}
+
+/** What a query is made of. */
+export interface SqlExplanation {
+  readonly statements: readonly ExplainedStatement[]
+  readonly inputs: readonly ExplainedInput[]
+}
+
+export interface ExplainedStatement {
+  readonly target: string
+  /** The SQL as it was written. */
+  readonly text: string
+  readonly kind: StatementKind
+  /** Which of the inputs it reads. */
+  readonly inputs: readonly number[]
+  readonly windows: readonly PlannedWindow[]
+  readonly columns: readonly ResultColumn[]
+  readonly files: readonly string[]
+}
+
+export interface ExplainedInput {
+  readonly stream: string
+  /** SQL over its columns for the time of its rows; undefined where each row counts by itself. */
+  readonly time: string | undefined
+  /** Columns that are read, with their types. */
+  readonly columns: readonly ResultColumn[]
+  /** How long after its time a row is held, in microseconds; undefined without a time, and where rows decide (sessions). */
+  readonly hold: number | undefined
+}
+
+/** A query as it is now, with what it is made of. */
+export interface QueryExplanation extends QueryDescription {
+  /** Undefined where its SQL can no longer be bound, as when a stream that it reads is gone: `reason` says it. */
+  readonly sql: SqlExplanation | undefined
+  /** Shards of its inputs; empty before an app has begun it. */
+  readonly shards: readonly ShardStanding[]
+}
+
+/** Describes a query. Rejects with QueryError `notFound`. */
+export async function describeQuery(
+  door: Pick<QueryDoor, 'client' | 'now'>,
+  name: string,
+): Promise<QueryDescription> {
+  return described(door.client, await getQuery(door.client, name), await momentOf(door))
+}
+
+/** Describes all queries, by name. */
+export async function describeQueries(
+  door: Pick<QueryDoor, 'client' | 'now'>,
+): Promise<readonly QueryDescription[]> {
+  const queries = await listQueries(door.client)
+  const at = await momentOf(door)
+  return Promise.all(queries.map((query) => described(door.client, query, at)))
+}
+
+/** Explains a query. Rejects with QueryError `notFound`. */
+export async function explainQuery(
+  door: Pick<QueryDoor, 'client' | 'now'>,
+  name: string,
+): Promise<QueryExplanation> {
+  const description = await describeQuery(door, name)
+  const { definition, report } = description
+  const standings = (streams: ReadonlySet<string>) =>
+    report === undefined ? [] : shardStandings(report, streams)
+  try {
+    const checked = await checkSql(door.client, { ...definition, given: definition.columns })
+    return { ...description, sql: explained(checked), shards: standings(byEventTime(checked)) }
+  } catch (error) {
+    const isOfQuery = error instanceof QueryError || MillraceError.is(error, 'streamNotFound')
+    if (!isOfQuery) throw error
+    return { ...description, reason: error.message, sql: undefined, shards: standings(new Set()) }
+  }
+}
+
+/** Explains SQL of which there is no query yet. Rejects with QueryError `invalid`, and with `streamNotFound`. */
+export async function explainSql(
+  client: Client,
+  sql: string,
+  { columns = {} }: { readonly columns?: QueryColumns } = {},
+): Promise<SqlExplanation> {
+  checkTexts({ sql })
+  return explained(await checkSql(client, { sql, from: defaultStart, given: columns }))
+}
+
+/** What a query writes, and where. Rejects with QueryError `notFound`, and `invalid` where its SQL can no longer be bound. */
+export async function queryResults(client: Client, name: string): Promise<readonly QueryResults[]> {
+  const { definition } = await getQuery(client, name)
+  return resultsOf(await checkSql(client, { ...definition, given: definition.columns }))
+}
+
+async function described(client: Client, query: NamedQuery, at: Moment): Promise<QueryDescription> {
+  const { name, definition } = query
+  const found = (await client.documents<QueryReport>(queryKinds.reports).get(name))?.value
+  // One of a former query of that name says nothing of this one.
+  const report = found === undefined || found.at < definition.createdAt ? undefined : found
+  return { ...query, report, reason: reasonOf({ definition, report, isServed: at.isServed }, at.now) }
+}
+
+/** When queries are described. */
+interface Moment {
+  readonly now: number
+  readonly isServed: boolean
+}
+
+async function momentOf({ client, now }: Pick<QueryDoor, 'client' | 'now'>): Promise<Moment> {
+  const at = now()
+  return { now: at, isServed: await isServedAt(client, at) }
+}
+
+function byEventTime({ plan }: CheckedSql): ReadonlySet<string> {
+  const timed = plan.inputs.filter(({ time }) => time !== undefined && time !== ARRIVAL)
+  return new Set(timed.map(({ stream }) => stream))
+}
+
+function explained({ plan, columns, results }: CheckedSql): SqlExplanation {
+  return {
+    statements: plan.statements.map(({ target, text, kind, inputs, windows, files }, at) => ({
+      target: target!,
+      text,
+      kind,
+      inputs,
+      windows,
+      files,
+      columns: results[at]!,
+    })),
+    inputs: plan.inputs.map(({ stream, time, hold, columns: read }) => ({
+      stream,
+      time,
+      hold,
+      columns: columns.get(stream)!.filter(({ name }) => read === 'all' || read.includes(name)),
+    })),
+  }
+}

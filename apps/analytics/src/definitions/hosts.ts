@@ -1,0 +1,14 @@
+// Whether processes run that carry queries out. Runs wherever there is a client.
+import type { Client } from 'millrace'
+import { queryKinds } from 'millrace/protocol'
+
+/** A process says every few seconds that it is there; after this time it is gone. Clocks of machines may differ by the rest. */
+const GONE_MS = 30_000
+
+/** Tells whether one was there at a time, in milliseconds by the clock of the broker. */
+export async function isServedAt(client: Client, at: number): Promise<boolean> {
+  for await (const { updatedAt } of client.documents(queryKinds.hosts).list()) {
+    if (at - updatedAt.getTime() < GONE_MS) return true
+  }
+  return false
+}

@@ -1,0 +1,30 @@
+// Queries as every door to them uses them: what `import … from '@millrace/analytics/definitions'` gives.
+export { defaultStart, defaultTime, timeBounds } from './bounds.ts'
+export { deleteQuery } from './deletion.ts'
+export {
+  describeQueries,
+  describeQuery,
+  explainQuery,
+  explainSql,
+  queryResults,
+  type ExplainedInput,
+  type ExplainedStatement,
+  type QueryDescription,
+  type QueryExplanation,
+  type SqlExplanation,
+} from './description.ts'
+export {
+  createQuery,
+  getQuery,
+  listQueries,
+  replaceQuery,
+  setQueryState,
+  type MadeQuery,
+  type NamedQuery,
+  type QueryDoor,
+  type QueryInput,
+  type QueryResults,
+} from './queries.ts'
+export { QueryError, type QueryErrorCode } from './query-error.ts'
+export type { QueryColumns, ResultColumn } from './sql-check.ts'
+export type { ShardStanding } from './standing.ts'

@@ -1,0 +1,217 @@
+// Queries as documents of the broker: made, replaced, listed, paused and resumed. Runs wherever there is a client: the command line, a program.
+// What is refused is a `QueryError`; what the broker refuses is a `MillraceError`. Each change is a compare-and-set.
+import { MillraceError, type Client, type Documents } from 'millrace'
+import { queryKinds, type QueryDefinition, type QueryStart, type QueryTime } from 'millrace/protocol'
+import { defaultStart, defaultTime } from './bounds.ts'
+import { checkName, checkTexts, checkTime } from './check.ts'
+import { alreadyThere, notFound } from './query-error.ts'
+import { checkSql, type CheckedSql, type QueryColumns, type ResultColumn } from './sql-check.ts'
+
+/** What changes of queries need. */
+export interface QueryDoor {
+  readonly client: Client
+  /** The time in milliseconds: `Date.now`. */
+  readonly now: () => number
+  /** A new UUID: `randomUUID` of node:crypto. */
+  readonly uuid: () => string
+}
+
+export interface QueryInput {
+  /** One or more statements `INSERT INTO target SELECT …`, separated by semicolons. */
+  readonly sql: string
+  /** TRIM_HORIZON by default. */
+  readonly from?: QueryStart
+  readonly time?: Partial<QueryTime>
+  /** Types of DuckDB of fields of the JSON of streams. Of streams that are left out, fields are found in a sample. */
+  readonly columns?: QueryColumns
+  readonly lateTo?: string
+  readonly errorsTo?: string
+  readonly description?: string
+}
+
+/** A query and its name. */
+export interface NamedQuery {
+  readonly name: string
+  readonly definition: QueryDefinition
+}
+
+/** A query that was made or replaced. */
+export interface MadeQuery extends NamedQuery {
+  readonly results: readonly QueryResults[]
+  /** Streams that were not there, and are made. */
+  readonly madeStreams: readonly string[]
+}
+
+/** What a statement gives. */
+export interface QueryResults {
+  readonly target: string
+  readonly columns: readonly ResultColumn[]
+}
+
+/**
+ * Makes a query, and the streams that it writes to where they are missing: of one shard. Rejects with QueryError `invalid` or `exists`,
+ * and with `streamNotFound` for a stream that it reads.
+ */
+export async function createQuery(
+  { client, now, uuid }: QueryDoor,
+  name: string,
+  input: QueryInput,
+): Promise<MadeQuery> {
+  checkName(name)
+  const queries = queriesOf(client)
+  if ((await queries.get(name)) !== undefined) throw alreadyThere(name)
+  const at = now()
+  const { definition, checked } = await defined(client, input, {
+    createdAt: at,
+    updatedAt: at,
+    id: uuid(),
+    version: 1,
+    begins: true,
+    state: 'running',
+  })
+  const madeStreams = await makeStreams(client, definition, checked)
+  try {
+    await queries.put(name, definition, { expectedVersion: 0 })
+  } catch (error) {
+    throw MillraceError.is(error, 'versionConflict') ? alreadyThere(name) : error
+  }
+  return { name, definition, results: resultsOf(checked), madeStreams }
+}
+
+/**
+ * Replaces a query by its next version; what is left out stays. It goes on where the version before it stopped, or begins at `from`. Fields
+ * of its streams keep their types; those that are new in a sample are added. Rejects as `createQuery`, and with QueryError `notFound`.
+ */
+export async function replaceQuery(
+  { client, now }: Pick<QueryDoor, 'client' | 'now'>,
+  name: string,
+  changes: Partial<QueryInput>,
+): Promise<MadeQuery> {
+  let made: Pick<MadeQuery, 'results' | 'madeStreams'> = { results: [], madeStreams: [] }
+  const { value } = await queriesOf(client).update(name, async (before) => {
+    if (before === undefined || before.state === 'deleting') throw notFound(name)
+    const { createdAt, id, version, state, sql, from, time, lateTo, errorsTo, description } = before
+    const input = {
+      sql,
+      from,
+      ...(lateTo !== undefined && { lateTo }),
+      ...(errorsTo !== undefined && { errorsTo }),
+      ...(description !== undefined && { description }),
+      ...changes,
+      time: { ...time, ...changes.time },
+    }
+    const { definition, checked } = await defined(
+      client,
+      input,
+      {
+        createdAt,
+        updatedAt: now(),
+        id,
+        version: version + 1,
+        begins: changes.from !== undefined || (before.begins && !(await hasBegun(client, name, before))),
+        state,
+      },
+      before.columns,
+    )
+    made = { results: resultsOf(checked), madeStreams: await makeStreams(client, definition, checked) }
+    return definition
+  })
+  return { name, definition: value, ...made }
+}
+
+/** Pauses or resumes a query: a paused one holds its place. Rejects with QueryError `notFound`. */
+export async function setQueryState(
+  { client, now }: Pick<QueryDoor, 'client' | 'now'>,
+  name: string,
+  state: 'running' | 'paused',
+): Promise<NamedQuery> {
+  const { value } = await queriesOf(client).update(name, (before) => {
+    if (before === undefined || before.state === 'deleting') throw notFound(name)
+    return before.state === state ? before : { ...before, state, updatedAt: now() }
+  })
+  return { name, definition: value }
+}
+
+/** Reads a query. Rejects with QueryError `notFound`. */
+export async function getQuery(client: Client, name: string): Promise<NamedQuery> {
+  const document = await queriesOf(client).get(name)
+  if (document === undefined) throw notFound(name)
+  return { name, definition: document.value }
+}
+
+/** All queries, by name. */
+export async function listQueries(client: Client): Promise<readonly NamedQuery[]> {
+  const found: NamedQuery[] = []
+  for await (const { name, value } of queriesOf(client).list()) found.push({ name, definition: value })
+  return found
+}
+
+/** The documents of queries. */
+export function queriesOf(client: Client): Documents<QueryDefinition> {
+  return client.documents<QueryDefinition>(queryKinds.queries)
+}
+
+/** What is looked at of the progress of a query. */
+interface Begun {
+  readonly definition: Pick<QueryDefinition, 'id' | 'version'>
+  readonly place?: unknown
+}
+
+type Given = Pick<QueryDefinition, 'createdAt' | 'updatedAt' | 'id' | 'version' | 'begins' | 'state'>
+
+/** Checks all of a definition. */
+async function defined(
+  client: Client,
+  { sql, from = defaultStart, time, columns = {}, lateTo, errorsTo, description }: QueryInput,
+  given: Given,
+  known?: QueryColumns,
+): Promise<{ readonly definition: QueryDefinition; readonly checked: CheckedSql }> {
+  checkTexts({ sql, description })
+  const whole = { ...defaultTime, ...time }
+  checkTime(whole)
+  const checked = await checkSql(client, { sql, from, given: columns, known, lateTo, errorsTo })
+  const definition = {
+    ...given,
+    sql,
+    from,
+    time: whole,
+    columns: checked.fields,
+    ...(lateTo !== undefined && { lateTo }),
+    ...(errorsTo !== undefined && { errorsTo }),
+    ...(description !== undefined && { description }),
+  }
+  return { definition, checked }
+}
+
+/** Makes the streams that a query writes to; returns those that were not there. */
+async function makeStreams(
+  client: Client,
+  { lateTo, errorsTo }: QueryDefinition,
+  { plan }: CheckedSql,
+): Promise<readonly string[]> {
+  const targets = plan.statements.map(({ target }) => target)
+  const made: string[] = []
+  for (const stream of new Set([...targets, lateTo, errorsTo])) {
+    if (stream === undefined) continue
+    try {
+      await client.createStream(stream, { shards: 1 })
+      made.push(stream)
+    } catch (error) {
+      if (!MillraceError.is(error, 'streamExists')) throw error
+    }
+  }
+  return made
+}
+
+/** What the statements of checked SQL give. */
+export function resultsOf({ plan, results }: CheckedSql): readonly QueryResults[] {
+  return plan.statements.map(({ target }, at) => ({ target: target!, columns: results[at]! }))
+}
+
+/** Whether an app has begun this version: otherwise the next one begins as this one would have. */
+async function hasBegun(client: Client, name: string, { id, version }: QueryDefinition): Promise<boolean> {
+  const progress = await client.documents<Begun>(queryKinds.progress).get(name)
+  if (progress === undefined) return false
+  const { definition, place } = progress.value
+  return place !== undefined && definition.id === id && definition.version === version
+}

@@ -1,0 +1,145 @@
+// `millrace query create|replace`: makes queries, and gives them other SQL. What is wrong is said before anything is written.
+import { Command } from 'commander'
+import type { QueryStart } from '../../../../protocol/apps/query-definition.ts'
+import { duration } from '../../../arguments.ts'
+import { withClient } from '../../../connecting/connection.ts'
+import { withConnection, type ConnectionFlags } from '../../../connecting/options.ts'
+import { Failure } from '../../../failure.ts'
+import { jsonOption, withExamples } from '../../../help.ts'
+import { parseGroupStart } from '../../../positions.ts'
+import { print, printJson, type Terminal } from '../../../terminal.ts'
+import { columnOption, type Columns } from '../analytics/sql-options.ts'
+import { doorOf, loadDefinitions, refusing, type MadeQuery, type QueryInput } from './queries-module.ts'
+import { madeText } from './query-report.ts'
+import { sqlOf, withSql, type SqlFlags } from './sql-text.ts'
+
+interface MakeFlags extends SqlFlags, ConnectionFlags {
+  readonly from?: string
+  readonly outOfOrder?: number
+  readonly idle?: number
+  readonly lateTo?: string
+  readonly errorsTo?: string
+  readonly column: Columns
+  readonly description?: string
+  readonly json?: true
+}
+
+const views =
+  `"INSERT INTO views_per_minute SELECT window_start, page, count(*) AS views FROM ` +
+  `TUMBLE(TABLE clicks, DESCRIPTOR(arrival_time), INTERVAL '1' MINUTE) GROUP BY window_start, window_end, page"`
+
+export function createVerb(terminal: Terminal): Command {
+  const command = new Command('create')
+    .description(
+      'Make a query: SQL over streams that is answered for ever, into streams. Those that it writes to are made where they are missing. The app ' +
+        'analytics carries it out: `millrace serve --with analytics`, or `millrace query serve`.',
+    )
+    .argument('<name>', '1 to 64 letters, digits, _, . and -')
+  withSql(command).option(
+    '--from <position>',
+    'where it begins: TRIM_HORIZON, LATEST, a time, or how long ago (TRIM_HORIZON)',
+  )
+  withSettings(command).action(async (name: string, flags: MakeFlags) => {
+    const sql = await sqlOf(flags, terminal)
+    if (sql === undefined) throw new Failure('There is no SQL: give it by --sql or --file.', 'usage')
+    const input = { ...settingsOf(flags), sql }
+    const { createQuery } = await loadDefinitions()
+    const made = await withClient(terminal, flags, (client) =>
+      refusing(() => createQuery(doorOf(client), name, input)),
+    )
+    show(terminal, flags, made)
+  })
+  return withExamples(withConnection(command), [
+    { line: `millrace query create views --sql ${views}`, says: 'views of each page, each minute' },
+    {
+      line: 'millrace query create views --file views.sql --from 1h --late-to late_clicks --errors-to bad_clicks',
+      says: 'from an hour ago; rows that are late or cannot be taken go to streams of their own',
+    },
+    {
+      line: 'millrace query create costly --file costly.sql --column orders.price=DOUBLE --column orders.at=TIMESTAMP',
+      says: 'over a stream that has no records yet',
+    },
+  ])
+}
+
+export function replaceVerb(terminal: Terminal): Command {
+  const command = new Command('replace')
+    .description(
+      'Replace a query by its next version, with other SQL or settings; what is left out stays. It goes on where the version before it ' +
+        'stopped, or with --from begins anew at a time.',
+    )
+    .argument('<query>')
+  withSql(command).option(
+    '--from <position>',
+    'begins anew there: TRIM_HORIZON, LATEST, a time, or how long ago',
+  )
+  withSettings(command).action(async (name: string, flags: MakeFlags) => {
+    const sql = await sqlOf(flags, terminal)
+    const changes = { ...settingsOf(flags), ...(sql !== undefined && { sql }) }
+    if (Object.keys(changes).length === 0)
+      throw new Failure('Nothing is given that would change it.', 'usage')
+    const { replaceQuery } = await loadDefinitions()
+    const made = await withClient(terminal, flags, (client) =>
+      refusing(() => replaceQuery(doorOf(client), name, changes)),
+    )
+    show(terminal, flags, made)
+  })
+  return withExamples(withConnection(command), [
+    { line: 'millrace query replace views --file views.sql', says: 'from where it stopped' },
+    {
+      line: 'millrace query replace views --from 2026-05-01T12:00:00Z',
+      says: 'the same SQL again; its results are written once more',
+    },
+  ])
+}
+
+function withSettings(command: Command): Command {
+  return command
+    .option(
+      '--out-of-order <duration>',
+      'how far behind the latest event time of a shard a row may come without being late (5s)',
+      duration,
+    )
+    .option('--idle <duration>', 'a shard without rows for so long is not waited for (30s)', duration)
+    .option('--late-to <stream>', 'where rows go that come too late; left out: they are counted')
+    .option(
+      '--errors-to <stream>',
+      'where rows go that cannot be taken, with the reason; left out: they are counted',
+    )
+    .addOption(columnOption())
+    .option('--description <text>', 'what it is for')
+    .addOption(jsonOption())
+}
+
+function settingsOf({
+  from,
+  outOfOrder,
+  idle,
+  lateTo,
+  errorsTo,
+  column,
+  description,
+}: MakeFlags): Omit<QueryInput, 'sql'> {
+  const time = {
+    ...(outOfOrder !== undefined && { outOfOrderMs: outOfOrder }),
+    ...(idle !== undefined && { idleMs: idle }),
+  }
+  return {
+    ...(from !== undefined && { from: startOf(from) }),
+    ...(Object.keys(time).length > 0 && { time }),
+    ...(Object.keys(column).length > 0 && { columns: column }),
+    ...(lateTo !== undefined && { lateTo }),
+    ...(errorsTo !== undefined && { errorsTo }),
+    ...(description !== undefined && { description }),
+  }
+}
+
+function startOf(text: string): QueryStart {
+  const start = parseGroupStart(text, { option: '--from', now: Date.now() })
+  return typeof start === 'string' ? start : { atTimestamp: Number(start.atTimestamp) }
+}
+
+function show(terminal: Terminal, { json }: MakeFlags, made: MadeQuery): void {
+  if (json === true) printJson(terminal, made, { indent: 2 })
+  else print(terminal, madeText(made))
+}
