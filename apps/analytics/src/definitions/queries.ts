@@ -192,15 +192,26 @@ async function makeStreams(
   const targets = plan.statements.map(({ target }) => target)
   const made: string[] = []
   for (const stream of new Set([...targets, lateTo, errorsTo])) {
-    if (stream === undefined) continue
-    try {
-      await client.createStream(stream, { shards: 1 })
-      made.push(stream)
-    } catch (error) {
-      if (!MillraceError.is(error, 'streamExists')) throw error
-    }
+    if (stream !== undefined && (await isMade(client, stream))) made.push(stream)
   }
   return made
+}
+
+/** Makes a stream unless it is there: then nothing is asked that takes the right to make one. */
+async function isMade(client: Client, stream: string): Promise<boolean> {
+  try {
+    await client.describeStream(stream)
+    return false
+  } catch (error) {
+    if (!MillraceError.is(error, 'streamNotFound')) throw error
+  }
+  try {
+    await client.createStream(stream, { shards: 1 })
+    return true
+  } catch (error) {
+    if (MillraceError.is(error, 'streamExists')) return false
+    throw error
+  }
 }
 
 /** What the statements of checked SQL give. */

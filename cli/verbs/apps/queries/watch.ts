@@ -101,9 +101,14 @@ function writerOf(
 ): (target: string, record: StreamRecord) => Promise<boolean> {
   const out = outputStream(terminal)
   const table = new ResultTable(watched, { columns: screenColumns(terminal) })
+  const hasKey = new Set(
+    watched
+      .filter(({ columns }) => columns.some(({ name }) => name === KEY_COLUMN))
+      .map(({ target }) => target),
+  )
   let written = 0
   return async (target, record) => {
-    const result = resultOf(record)
+    const result = resultOf(record, hasKey.has(target))
     const lines =
       json === true ? visible(JSON.stringify({ stream: target, result })) : table.lines(target, result)
     await out.write(Buffer.from(`${lines}\n`))
@@ -113,14 +118,17 @@ function writerOf(
   }
 }
 
-/** A result's columns. Its partition key is one where a column has given it. */
-function resultOf({ bytes, partitionKey }: StreamRecord): Readonly<Record<string, unknown>> {
+/** A column of this name is the partition key of a result, and no part of its payload. */
+const KEY_COLUMN = 'partition_key'
+
+function resultOf({ bytes, partitionKey }: StreamRecord, hasKey: boolean): Readonly<Record<string, unknown>> {
+  const key = hasKey ? { [KEY_COLUMN]: partitionKey } : {}
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8')
   try {
     const value: unknown = JSON.parse(text)
-    if (typeof value === 'object' && value !== null) return { partition_key: partitionKey, ...value }
+    if (typeof value === 'object' && value !== null) return { ...key, ...value }
   } catch {
     // Somebody else writes to the stream too.
   }
-  return { partition_key: partitionKey, data: text }
+  return { ...key, data: text }
 }

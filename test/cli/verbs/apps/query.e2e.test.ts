@@ -239,7 +239,7 @@ describe('millrace query', () => {
       ].join('\n'),
     })
     const lines = (await query(['watch', 'second', ...from, '--json'])).stdout.trim().split('\n')
-    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject(
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(
       rows.map((result) => ({ stream: 'views_per_minute', result })),
     )
   })
