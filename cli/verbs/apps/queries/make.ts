@@ -56,7 +56,7 @@ export function createVerb(terminal: Terminal): Command {
       says: 'from an hour ago; rows that are late or cannot be taken go to streams of their own',
     },
     {
-      line: 'millrace query create costly --file costly.sql --column orders.price=DOUBLE --column orders.at=TIMESTAMP',
+      line: 'millrace query create costly --file costly.sql --column orders.price=DOUBLE --column orders.bought=TIMESTAMP',
       says: 'over a stream that has no records yet',
     },
   ])
