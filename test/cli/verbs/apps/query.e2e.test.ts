@@ -1,6 +1,8 @@
 // `millrace query …`: queries made, shown, explained, changed, watched and deleted by the command line, against a daemon.
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { buffer } from 'node:stream/consumers'
 import * as definitions from '@millrace/analytics/definitions'
 import { connect, json } from 'millrace'
@@ -260,5 +262,24 @@ describe('millrace query', () => {
     expect(await said(['delete', 'third', '--yes'])).toBe('Deleted third.\n')
     expect((await query(['describe', 'third'])).code).toBe(4)
     expect(await output('stream describe pages')).toContain('pages')
+  })
+
+  it('is carried out by the app, which runs by a verb of its own', async () => {
+    const serving = startForTest(['query', 'serve', '--threads', '1', '--memory', '256MiB'])
+    const ended = once(serving, 'exit')
+    const [ready] = (await once(createInterface({ input: serving.stdout! }), 'line')) as [string]
+    expect(ready).toMatch(/^analytics is ready at millrace:\/\/\S+ \(broker /)
+    await said([
+      'create',
+      'served',
+      '--sql',
+      'INSERT INTO served_pages SELECT page, ms * 2 AS twice FROM clicks',
+    ])
+    const { stdout } = await query(['watch', 'served', '--from', 'TRIM_HORIZON', '--count', '1', '--json'])
+    expect(JSON.parse(stdout)).toEqual({ stream: 'served_pages', result: { page: '/', twice: 2 } })
+    await expect.poll(() => said(['explain', 'served'])).toMatch(/results +1 row\n/)
+    expect(await said(['delete', 'served', '--yes'])).toBe('Deleted served.\n')
+    serving.kill('SIGINT')
+    expect(await ended).toEqual([0, null])
   })
 })
