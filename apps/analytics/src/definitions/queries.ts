@@ -2,6 +2,7 @@
 // What is refused is a `QueryError`; what the broker refuses is a `MillraceError`. Each change is a compare-and-set.
 import { MillraceError, type Client, type Documents } from 'millrace'
 import { queryKinds, type QueryDefinition, type QueryStart, type QueryTime } from 'millrace/protocol'
+import type { QueryProgress } from '../run/place/query-place.ts'
 import { defaultStart, defaultTime } from './bounds.ts'
 import { checkName, checkTexts, checkTime } from './check.ts'
 import { alreadyThere, notFound } from './query-error.ts'
@@ -151,12 +152,6 @@ export function queriesOf(client: Client): Documents<QueryDefinition> {
   return client.documents<QueryDefinition>(queryKinds.queries)
 }
 
-/** What is looked at of the progress of a query. */
-interface Begun {
-  readonly definition: Pick<QueryDefinition, 'id' | 'version'>
-  readonly place?: unknown
-}
-
 type Given = Pick<QueryDefinition, 'createdAt' | 'updatedAt' | 'id' | 'version' | 'begins' | 'state'>
 
 /** Checks all of a definition. */
@@ -221,7 +216,7 @@ export function resultsOf({ plan, results }: CheckedSql): readonly QueryResults[
 
 /** Whether an app has begun this version: otherwise the next one begins as this one would have. */
 async function hasBegun(client: Client, name: string, { id, version }: QueryDefinition): Promise<boolean> {
-  const progress = await client.documents<Begun>(queryKinds.progress).get(name)
+  const progress = await client.documents<QueryProgress>(queryKinds.progress).get(name)
   if (progress === undefined) return false
   const { definition, place } = progress.value
   return place !== undefined && definition.id === id && definition.version === version
