@@ -100,7 +100,7 @@ export async function windowTable(
     table,
     relation: {
       kind: 'windows',
-      columns: [...relation.columns.map(withoutRole), ...roles(time.delay)],
+      columns: [...relation.columns.map(withoutRole), ...roles(window, time.delay)],
       open: relation.open,
       sources: relation.sources,
       needs: time.needs.map((need) => widened(relation, need, window, keys, time.delay)),
@@ -114,10 +114,11 @@ export async function windowTable(
 
 const withoutRole = ({ name, base }: Column): Column => ({ name, base })
 
-const roles = (delay: number): readonly Column[] => [
+/** The last millisecond of a window is after its window_time: rows of it may come until the watermark is at its end, or past that of a session. */
+const roles = ({ kind }: PlannedWindow, delay: number): readonly Column[] => [
   { name: 'window_start', role: { role: 'window_start', delay } },
   { name: 'window_end', role: { role: 'window_end', delay } },
-  { name: 'window_time', role: { role: 'time', delay } },
+  { name: 'window_time', role: { role: 'time', delay: delay + (kind === 'session' ? 1000 : 999) } },
 ]
 
 function widened(

@@ -123,7 +123,7 @@ const taken: readonly (readonly [string, string, string])[] = [
   [
     `WITH m AS (SELECT window_time AS t, count(*) AS n FROM ${tumble} GROUP BY window_start, window_end, window_time) SELECT sum(n) FROM TUMBLE(TABLE m, DESCRIPTOR(t), INTERVAL '1' HOUR) GROUP BY window_start, window_end`,
     'windows',
-    'clicks(ts) by ts held 3660',
+    'clicks(ts) by ts held 3660.000999',
   ],
   [
     `SELECT k, sum(v) OVER (PARTITION BY k ORDER BY ts RANGE BETWEEN INTERVAL '1' HOUR PRECEDING AND CURRENT ROW) AS s FROM clicks`,

@@ -204,6 +204,14 @@ const inSteps = [
   ],
 ] as const
 
+/** A row that a watermark within the last millisecond of its windows has not passed. */
+const onWatermark: [TestRow[], TestRow[], number[], number] = [
+  [{ at: -6 * SECOND - 1, k: 'a', v: 1 }],
+  [],
+  [-6 * SECOND - 1, 0, 1_000 * SECOND],
+  0,
+]
+
 it.each(inSteps)('%s: gives the same in steps as at once', async (_, select) => {
   const plan = await planner().plan(`INSERT INTO x ${select}`, { columnsOf: () => testColumns })
   await fc.assert(
@@ -212,6 +220,6 @@ it.each(inSteps)('%s: gives the same in steps as at once', async (_, select) => 
       const expected = sorted(await runAtOnce(planner().session, plan, distinct))
       expect(sorted(await runInSteps(planner().session, plan, distinct, steps, early))).toEqual(expected)
     }),
-    { numRuns: 25 },
+    { numRuns: 25, examples: [onWatermark] },
   )
 })
