@@ -9,14 +9,18 @@ const SECOND_MS = 1000
 /** Files at a time. Left alone, Vitest keeps a core for itself: on a machine with two, half of it would do nothing. */
 const WORKERS = Math.max(2, availableParallelism() - 1)
 
-/** Suffix → deadline of one test, and when its files run: those of one order side by side, before those of the next. */
+/**
+ * Suffix → deadline of one test, and when its files run: those of one order side by side, before those of the next. Files that
+ * are not `isolated` share a process and the modules that it has loaded: to load them anew for each took as long as the tests.
+ * Their tests leave nothing behind; spies and variables of the environment are put back before the next.
+ */
 const suites = [
-  { name: 'unit', suffix: '', deadlineMs: 600 * SECOND_MS, order: 0 },
-  { name: 'simulation', suffix: '.sim', deadlineMs: 600 * SECOND_MS, order: 0 },
-  { name: 'fuzz', suffix: '.fuzz', deadlineMs: 600 * SECOND_MS, order: 0 },
-  { name: 'end-to-end', suffix: '.e2e', deadlineMs: 400 * SECOND_MS, order: 1 },
+  { name: 'unit', suffix: '', deadlineMs: 600 * SECOND_MS, order: 0, isolated: false },
+  { name: 'simulation', suffix: '.sim', deadlineMs: 600 * SECOND_MS, order: 0, isolated: true },
+  { name: 'fuzz', suffix: '.fuzz', deadlineMs: 600 * SECOND_MS, order: 0, isolated: true },
+  { name: 'end-to-end', suffix: '.e2e', deadlineMs: 400 * SECOND_MS, order: 1, isolated: true },
   // Together, since the one waits for processes and the other for flushes: neither alone keeps two cores busy.
-  { name: 'crash', suffix: '.crash', deadlineMs: 600 * SECOND_MS, order: 1 },
+  { name: 'crash', suffix: '.crash', deadlineMs: 600 * SECOND_MS, order: 1, isolated: true },
 ]
 
 const suffixes = suites.map((suite) => suite.suffix).filter((suffix) => suffix !== '')
@@ -32,6 +36,10 @@ export default defineConfig({
         include: [`{test,examples,apps/*/test}/**/*${suite.suffix}.test.ts`],
         exclude: suite.suffix === '' ? suffixes.map((suffix) => `**/*${suffix}.test.ts`) : [],
         pool: 'forks' as const,
+        isolate: suite.isolated,
+        restoreMocks: true,
+        unstubEnvs: true,
+        unstubGlobals: true,
         testTimeout: suite.deadlineMs,
         hookTimeout: suite.deadlineMs,
         teardownTimeout: 10 * SECOND_MS,

@@ -74,6 +74,14 @@ describe('sources', () => {
     expect(tests.flatMap((file) => linesMatching(file, switches))).toEqual([])
   })
 
+  it('no test leaves other modules or another clock to the files that share its process', () => {
+    const tests = sources.filter(isTest)
+    // Another clock is left where the file never takes the real one back.
+    const isLeft = ({ text }: SourceFile) => /useFakeTimers\(/.test(text) && !/useRealTimers\(/.test(text)
+    expect(tests.flatMap((file) => linesMatching(file, /\bvi\.(do)?(mock|hoisted|unmock)\(/i))).toEqual([])
+    expect(tests.filter(isLeft).map(({ path }) => path)).toEqual([])
+  })
+
   it('no file has notes of unfinished work or switched-off checks', () => {
     const marks = ['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX', '@ts-' + 'ignore', '@ts-' + 'nocheck']
     const offences = sources.flatMap((file) =>

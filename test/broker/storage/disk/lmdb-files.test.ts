@@ -1,37 +1,39 @@
 // The checks before LMDB opens an environment, while an owner may be writing to the same files.
-import type * as FileSystem from 'node:fs'
-import { copyFileSync, mkdirSync } from 'node:fs'
+import fileSystem, { copyFileSync, mkdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { makeReadyToOpen, dataFileOf } from '../../../../broker/storage/disk/lmdb-files.ts'
 import { openLmdb } from '../../../../broker/storage/environment.ts'
 
-const hook = vi.hoisted(() => ({ afterEachLook: () => {} }))
-
-vi.mock('node:fs', async (original) => {
-  const fs = await original<typeof FileSystem>()
-  const looked = <T>(answer: T): T => {
-    hook.afterEachLook()
-    return answer
-  }
-  return {
-    ...fs,
-    fstatSync: (file: number) => looked(fs.fstatSync(file)),
-    readSync: (file: number, into: Uint8Array, at: number, length: number, from: number) =>
-      looked(fs.readSync(file, into, at, length, from)),
-  }
-})
-
 let directory: string
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'millrace.lmdb-files-'))
 })
 afterEach(async () => {
-  hook.afterEachLook = () => {}
+  vi.restoreAllMocks()
+  syncBuiltinESMExports()
   await rm(directory, { recursive: true })
 })
+
+/** Calls `hook` after each look that anything takes at a file from now on; returns the number of looks. */
+function afterEachLook(hook: () => void): { looks: number } {
+  const counted = { looks: 0 }
+  for (const name of ['fstatSync', 'readSync'] as const) {
+    const original = fileSystem[name] as (...args: unknown[]) => never
+    vi.spyOn(fileSystem, name).mockImplementation((...args: unknown[]) => {
+      const answer = original(...args)
+      counted.looks++
+      hook()
+      return answer
+    })
+  }
+  // Names that were imported from the module are what its object holds from here on.
+  syncBuiltinESMExports()
+  return counted
+}
 
 test('makeReadyToOpen: takes a commit between two reads of the file for no damage', async () => {
   const path = join(directory, 'segment')
@@ -42,6 +44,7 @@ test('makeReadyToOpen: takes a commit between two reads of the file for no damag
   await environment.commit((writer) => writer.put(Uint8Array.of(1), new Uint8Array(256 * 1024)))
   await environment.close()
   // Stands for an owner that commits right after the first read.
-  hook.afterEachLook = () => copyFileSync(dataFileOf(path), dataFileOf(before))
+  const counted = afterEachLook(() => copyFileSync(dataFileOf(path), dataFileOf(before)))
   expect(() => makeReadyToOpen(before, { readOnly: true, mapBytes: 64 * 1024 * 1024 })).not.toThrow()
+  expect(counted.looks).toBeGreaterThan(1)
 })
