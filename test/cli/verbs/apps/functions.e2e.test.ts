@@ -1,4 +1,5 @@
 // `millrace function …`: functions made, shown, called, changed and deleted by the command line, against a daemon that runs them.
+import type { ChildProcess } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { once } from 'node:events'
@@ -6,7 +7,7 @@ import { createInterface } from 'node:readline'
 import * as calling from '@millrace/functions/calling'
 import * as definitions from '@millrace/functions/definitions'
 import { connect } from 'millrace'
-import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
 import {
   loadCalling,
   loadDefinitions,
@@ -28,18 +29,20 @@ const source = `export const handler = async (event) => {
 const run = (args: readonly string[], input?: string) =>
   command(['function', ...args], { url: daemon().url, cwd: folder(), ...(input !== undefined && { input }) })
 
+let serving: ChildProcess | undefined
 beforeAll(async () => {
   await writeFile(join(folder(), 'enrich.mjs'), source)
   await writeFile(join(folder(), 'event.json'), '{"of":"a file"}')
-  const serving = startCommand(['function', 'serve', '--port', '0'], { url: daemon().url })
+  serving = startCommand(['function', 'serve', '--port', '0'], { url: daemon().url })
   const lines = createInterface({ input: serving.stdout! })
   const [ready] = (await once(lines, 'line')) as [string]
   expect(ready).toMatch(/^functions is ready at http:\S+ \(broker /)
-  return async () => {
-    serving.kill('SIGINT')
-    const [code] = (await once(serving, 'exit')) as [number]
-    expect(code).toBe(0)
-  }
+})
+// Before the daemon's end: to say goodbye to one that is gone is tried for long.
+afterAll(async () => {
+  serving!.kill('SIGINT')
+  const [code] = (await once(serving!, 'exit')) as [number]
+  expect(code).toBe(0)
 })
 
 describe('the module of the app', () => {
