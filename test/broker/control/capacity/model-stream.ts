@@ -56,6 +56,8 @@ export class ModelStream {
   readonly #options: ModelOptions
   #lumps: readonly Lump[] = []
   #open: readonly ModelShard[] | undefined
+  /** As in the catalog's state, a new one for each change. */
+  #byIndex: ReturnType<typeof byIndex<ModelShard>> | undefined
   #nextIndex = 0
 
   constructor(options: ModelOptions) {
@@ -88,7 +90,8 @@ export class ModelStream {
       counters.bytes += (load.bytes * LOOK_MS) / 1000
       counters.records += (load.records * LOOK_MS) / 1000
     }
-    this.windows.follow(STREAM_ID, byIndex(this.shards), this.nowMs)
+    this.#byIndex ??= byIndex(this.shards)
+    this.windows.follow(STREAM_ID, this.#byIndex, this.nowMs)
     this.windows.observe(
       loadTable(
         open.map(({ index, counters, load }) => ({
@@ -132,11 +135,12 @@ export class ModelStream {
     const before = decision.shards.map((index) => this.shards.find((shard) => shard.index === index)!)
     this.actions.push({ atMs: this.nowMs, decision, before })
     const isClosed = new Set(decision.shards)
-    // A new map for each change, as in the catalog's state; shards closed long ago have expired.
+    // Shards closed long ago have expired.
     this.shards = this.shards
       .filter(({ index, state }) => state === 'OPEN' || index > this.#nextIndex - 600)
       .map((shard) => (isClosed.has(shard.index) ? { ...shard, state: 'CLOSED' } : shard))
     this.#open = undefined
+    this.#byIndex = undefined
     if (decision.action === 'merge') {
       const [start, end] = [before[0]!.start, before[1]!.end]
       this.#add(decision.shards, start, end)
