@@ -35,6 +35,7 @@ export default defineConfig({
         name: suite.name,
         include: [`{test,examples,apps/*/test}/**/*${suite.suffix}.test.ts`],
         exclude: suite.suffix === '' ? suffixes.map((suffix) => `**/*${suffix}.test.ts`) : [],
+        setupFiles: ['test/support/checks/byte-equality.ts'],
         pool: 'forks' as const,
         isolate: suite.isolated,
         restoreMocks: true,

@@ -8,7 +8,13 @@ import { expect, test } from 'vitest'
 import { temporaryDirectory } from '../support/disk/temporary.ts'
 import { repository } from '../support/npm.ts'
 
-const own = ['cli/millrace.js', 'scripts/compile.js', 'package.json', 'tsconfig.json', 'apps/agent/tsconfig.json']
+const own = [
+  'cli/millrace.js',
+  'scripts/compile.js',
+  'package.json',
+  'tsconfig.json',
+  'apps/agent/tsconfig.json',
+]
 
 const program = {
   'cli/main.ts': `import { version } from './version.ts'\nprocess.stdout.write(version)\n`,

@@ -49,9 +49,8 @@ it.each(apps)('%s, packed, holds its compiled product, and names the package by 
   const beside = ['package/package.json', 'package/README.md', 'package/LICENSE']
   expect(listed.toSorted()).toEqual([...product, ...beside].toSorted())
 
-  const unpacked = (
-    await run('tar', ['--extract', '--to-stdout', '--file', tarball, 'package/package.json'])
-  ).stdout
+  const unpacked = (await run('tar', ['--extract', '--to-stdout', '--file', tarball, 'package/package.json']))
+    .stdout
   const own = JSON.parse(unpacked) as AppPackage
   expect(own.private).toBeUndefined()
   expect(Object.keys({ ...own.dependencies, ...own.optionalDependencies })).toEqual(dependenciesOf(app))

@@ -71,7 +71,7 @@ describe('ShardRetirement', () => {
     const storage = new Storage()
     const test = await splitStream(storage)
     storage.expired.add(1).add(2)
-    await test.time.advance(48 * HOUR_MS)
+    await test.time.advance(25 * HOUR_MS)
     expect([await shardsOf(test), drops(test)]).toEqual([[0, 1, 2], []])
   })
 
