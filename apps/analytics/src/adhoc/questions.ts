@@ -140,11 +140,13 @@ export class Questions implements AsyncDisposable {
         const [row] = rows
         if (row !== undefined) firstRefused ??= { stream: input.stream, row }
       }
-      before += await this.#fill(input, columns.get(input.stream)!, {
-        ...options,
-        onRefused,
-        onRead: (records, total) => options.onRead?.(before + records, before + total),
-      })
+      const fill = () =>
+        this.#fill(input, columns.get(input.stream)!, {
+          ...options,
+          onRefused,
+          onRead: (records, total) => options.onRead?.(before + records, before + total),
+        })
+      before += await this.#engine.onOneThread(fill)
     }
     return { statement, refused, firstRefused }
   }
@@ -186,13 +188,11 @@ export class Questions implements AsyncDisposable {
     let records = 0
     let loading: Promise<void> = Promise.resolve()
     const load = async (): Promise<void> => {
-      const { refused } = await table.load()
-      await table.keep()
+      const { refused } = await table.loadKept()
       onRefused(refused)
     }
     for await (const batch of reading.batches()) {
-      const shard = parseShardId(batch[0]!.shardId)
-      for (const record of batch) table.add(record, shard)
+      table.addBatch(batch, parseShardId(batch[0]!.shardId))
       records += batch.length
       if (table.waitingBytes < LOAD_BYTES) continue
       await loading

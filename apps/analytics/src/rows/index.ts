@@ -6,6 +6,7 @@ export {
   type LoadedRows,
   type RefusedRow,
   type RowColumn,
+  type RowTableOptions,
   type RowTableShape,
 } from './row-table.ts'
 export { quotedName, quotedText } from './sql-text.ts'

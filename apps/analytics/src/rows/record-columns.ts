@@ -8,9 +8,10 @@ interface RecordColumn {
   readonly doc: string
   /** Type of DuckDB. */
   readonly type: string
-  /** What the spool has of it: a text without control characters; undefined where the spool has it in any case. */
-  readonly spool: ((record: StreamRecord) => string) | undefined
-  /** SQL over the spool's text, in the column of this name. */
+  /** What the spool has of it: JSON without control characters, read as a type of DuckDB; undefined where the spool has it in any case. */
+  readonly spool:
+    { readonly json: (record: StreamRecord) => string; readonly type: 'VARCHAR' | 'JSON' } | undefined
+  /** SQL over it, in the column of this name, and over `spoolColumns`. */
   readonly sql: string
 }
 
@@ -20,6 +21,14 @@ export const spoolColumns = {
   millrace_sequence: 'BIGINT',
   millrace_arrival: 'BIGINT',
 } as const
+
+/** Key of the numbers of `spoolColumns` in a line of the spool: shard, arrival, sequence. */
+export const ROW_KEY = '~row'
+
+/** Key of a record's column in a line of the spool: none that a payload is likely to have. */
+export function spoolKeyOf(name: RecordColumnName): string {
+  return `~${name}`
+}
 
 export const recordColumns = {
   arrival_time: {
@@ -31,8 +40,8 @@ export const recordColumns = {
   partition_key: {
     doc: 'The partition key.',
     type: 'VARCHAR',
-    spool: ({ partitionKey }) => JSON.stringify(partitionKey),
-    sql: `json_extract_string(partition_key, '$')`,
+    spool: { json: ({ partitionKey }) => JSON.stringify(partitionKey), type: 'VARCHAR' },
+    sql: 'partition_key',
   },
   sequence_number: {
     doc: 'The sequence number, which rises within a shard.',
@@ -43,20 +52,24 @@ export const recordColumns = {
   shard_id: {
     doc: 'The shard, as `shardId-000000000003`.',
     type: 'VARCHAR',
-    spool: ({ shardId }) => shardId,
+    spool: { json: ({ shardId }) => JSON.stringify(shardId), type: 'VARCHAR' },
     sql: 'shard_id',
   },
   headers: {
     doc: 'The headers, as a JSON object of texts; bytes that are no text stand in base64.',
     type: 'JSON',
-    spool: ({ headers }) => headersJson(headers),
-    sql: 'headers::JSON',
+    spool: { json: ({ headers }) => headersJson(headers), type: 'JSON' },
+    sql: 'headers',
   },
   data: {
     doc: 'The payload as it was stored.',
     type: 'BLOB',
-    spool: ({ bytes }) => `:${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64')}`,
-    sql: 'from_base64(data[2:])',
+    spool: {
+      json: ({ bytes }) =>
+        `"${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64')}"`,
+      type: 'VARCHAR',
+    },
+    sql: 'from_base64(data)',
   },
 } as const satisfies Record<string, RecordColumn>
 

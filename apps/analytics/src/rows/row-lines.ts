@@ -1,97 +1,170 @@
-// Records as lines of a spool that DuckDB reads as CSV: fields in front of the payload, which is last and stays as it is. Pure but for its
-// buffer. JSON has no control characters but in escapes, so that one of them can separate fields, and a line feed lines.
-import { isUtf8 } from 'node:buffer'
+// Records as lines of JSON, each the record's payload with what else is known of it in front of its first field. Pure but for its buffers.
+//
+//   {"~row":[shard,arrival,sequence]   made of the record; `ROW_KEY`
+//   ,"~partition_key":"…"              one of each column of the record by itself that is read
+//   ,␠␠                                room for what `exactLines` writes there
+//   "page":"/a", … }                   the payload behind its brace; without fields that are read, a brace alone
+//
+// What a payload is, is not looked at here, but for its first and last character: DuckDB's parser does it for all of them at once, and only
+// where it refuses one is each looked at.
 import type { StreamRecord } from 'millrace'
-import { recordColumns, spoolColumns, type RecordColumnName } from './record-columns.ts'
+import { spoolKeyOf, recordColumns, ROW_KEY, type RecordColumnName } from './record-columns.ts'
 
-/** Between fields. */
-export const SEPARATOR = '\u001f'
-
-const SEPARATOR_BYTE = 0x1f
 const LINE_FEED = 0x0a
 const RETURN = 0x0d
+const TAB = 0x09
+const SPACE = 0x20
 const BRACE = 0x7b
+const BRACE_END = 0x7d
+const COMMA = 0x2c
+const ZERO = 0x30
+const NINE = 0x39
 
 /** Bytes of the first buffer; it doubles. */
 const FIRST_BYTES = 64 * 1024
+const FIRST_LINES = 256
 
-const BUFFER_BYTES = 1024 * 1024
+/** Bytes between the record's own part of a line and its payload. */
+export const GAP_BYTES = 3
 
-/** Why a payload is no row. */
-export type PayloadFault = 'no JSON object' | 'no UTF-8'
+/** Lines of one shard, one behind the other. */
+interface Run {
+  readonly shard: number
+  /** Index of its first line. */
+  readonly line: number
+  readonly first: number
+  last: number
+}
 
-/** Lines of one spool. Records that cannot be a line are refused by what they are. */
+/** Lines to be loaded. Their bytes are good until the next call of `take`. */
+export interface TakenLines {
+  readonly bytes: Buffer
+  readonly count: number
+  /** Bytes of the longest line. */
+  readonly longest: number
+  /** By line, two numbers: where it begins, and where the payload does behind its brace. One more pair is the end. */
+  readonly places: Uint32Array
+  /** Whether lines that are to be in the order of shard and sequence number are not. */
+  readonly isUnsorted: boolean
+}
+
+/** Lines that are being added. */
 export class RowLines {
-  readonly #fields: readonly ((record: StreamRecord) => string)[]
+  readonly #fields: readonly { readonly key: string; readonly json: (record: StreamRecord) => string }[]
   readonly #hasPayload: boolean
+  readonly #isOrdered: boolean
   #buffer = Buffer.allocUnsafeSlow(FIRST_BYTES)
-  #spare = Buffer.allocUnsafeSlow(FIRST_BYTES)
+  #places = new Uint32Array(2 * FIRST_LINES)
+  #spare = { buffer: Buffer.allocUnsafeSlow(FIRST_BYTES), places: new Uint32Array(2 * FIRST_LINES) }
   #bytes = 0
   #count = 0
   #longest = 0
+  #runs: Run[] = []
+  #isUnsorted = false
+  readonly #head = new LineHead()
 
-  /** `columns` of the record by itself, in the order of the table; `hasPayload` where fields of the payload are read. */
-  constructor(columns: readonly RecordColumnName[], hasPayload: boolean) {
-    this.#fields = columns.flatMap((name) => recordColumns[name].spool ?? [])
+  /**
+   * `columns` of the record by itself; `hasPayload` where fields of the payload are read. `isOrdered` puts the lines of each shard together
+   * when they are taken.
+   */
+  constructor(
+    columns: readonly RecordColumnName[],
+    { hasPayload, isOrdered }: { readonly hasPayload: boolean; readonly isOrdered: boolean },
+  ) {
+    this.#fields = columns.flatMap((name) => {
+      const { spool } = recordColumns[name]
+      return spool === undefined ? [] : [{ key: `,${JSON.stringify(spoolKeyOf(name))}:`, json: spool.json }]
+    })
     this.#hasPayload = hasPayload
+    this.#isOrdered = isOrdered
   }
 
   get bytes(): number {
     return this.#bytes
   }
 
-  get count(): number {
-    return this.#count
-  }
-
-  /** Bytes of the longest line. */
-  get longest(): number {
-    return this.#longest
-  }
-
-  /** Adds a record; returns why it is none. */
-  add(record: StreamRecord, shardNumber: number): PayloadFault | undefined {
-    const { bytes } = record
-    const hasBreaks = this.#hasPayload && (bytes.includes(LINE_FEED) || bytes.includes(RETURN))
+  /** Adds a record, which came at `arrival`; returns false where its payload cannot be an object of JSON, and adds nothing. */
+  add(record: StreamRecord, shard: number, arrival: number): boolean {
+    const { bytes, sequenceNumber } = record
+    let begin = 0
+    let end = bytes.length
     if (this.#hasPayload) {
-      const fault = faultOf(bytes, hasBreaks)
-      if (fault !== undefined) return fault
+      while (isBlank(bytes[end - 1])) end--
+      while (isBlank(bytes[begin])) begin++
+      if (bytes[begin] !== BRACE || bytes[end - 1] !== BRACE_END) return false
     }
-    let head = `${shardNumber}${SEPARATOR}${record.sequenceNumber}${SEPARATOR}${record.arrivalTime.getTime()}`
-    for (const field of this.#fields) head += SEPARATOR + field(record)
+    let own = ''
+    for (const { key, json } of this.#fields) own += key + json(record)
+    const head = this.#head.of(shard, arrival, sequenceNumber)
+    const start = this.#bytes
     // A character of UTF-16 has at most three bytes of UTF-8.
-    this.#reserve(head.length * 3 + bytes.length + 2)
+    this.#reserve(head.length + own.length * 3 + GAP_BYTES + (end - begin) + 2)
     const buffer = this.#buffer
-    let at = this.#bytes
-    at += buffer.write(head, at, this.#fields.length === 0 ? 'latin1' : 'utf8')
+    buffer.set(head, start)
+    let at = start + head.length
+    if (own !== '') at += buffer.write(own, at, 'utf8')
     if (this.#hasPayload) {
-      buffer[at++] = SEPARATOR_BYTE
-      buffer.set(bytes, at)
-      at += bytes.length
-      if (hasBreaks) {
-        // Only between values, as a line feed in a text is no JSON: faultOf has looked.
-        for (let i = at - bytes.length; i < at; i++)
-          if (buffer[i] === LINE_FEED || buffer[i] === RETURN) buffer[i] = 0x20
-      }
+      buffer[at] = COMMA
+      buffer[at + 1] = SPACE
+      at += GAP_BYTES
     }
+    this.#places[2 * this.#count] = start
+    this.#places[2 * this.#count + 1] = at
+    if (this.#hasPayload) {
+      // With its brace, so that no view of the rest is made.
+      const isWhole = begin === 0 && end === bytes.length
+      buffer.set(isWhole ? bytes : bytes.subarray(begin, end), at - 1)
+      buffer[at - 1] = SPACE
+      at += end - begin - 1
+    } else buffer[at++] = BRACE_END
     buffer[at++] = LINE_FEED
-    this.#longest = Math.max(this.#longest, at - this.#bytes)
+    this.#longest = Math.max(this.#longest, at - start)
     this.#bytes = at
+    if (this.#isOrdered) this.#note(shard, sequenceNumber)
     this.#count++
-    return undefined
+    return true
   }
 
-  /** Gives the lines, which are good until the next call, and begins anew. */
-  take(): Uint8Array {
-    const lines = this.#buffer.subarray(0, this.#bytes)
-    const spare = this.#spare
-    this.#spare = this.#buffer
-    this.#buffer = spare
+  /** Gives the lines, and begins anew. */
+  take(): TakenLines {
+    const count = this.#count
+    const places = this.#places
+    places[2 * count] = places[2 * count + 1] = this.#bytes
+    const lines: TakenLines = {
+      bytes: this.#buffer.subarray(0, this.#bytes),
+      count,
+      longest: this.#longest,
+      places: places.subarray(0, 2 * count + 2),
+      isUnsorted: this.#isUnsorted,
+    }
+    const runs = this.#runs
+    const { buffer, places: sparePlaces } = this.#spare
+    this.#spare = { buffer: this.#buffer, places }
+    this.#buffer = buffer
+    this.#places = sparePlaces
     this.#bytes = this.#count = this.#longest = 0
-    return lines
+    this.#runs = []
+    this.#isUnsorted = false
+    return runs.length > 1 ? sorted(lines, runs) : lines
+  }
+
+  #note(shard: number, sequenceNumber: number): void {
+    const run = this.#runs.at(-1)
+    if (run?.shard !== shard) {
+      this.#runs.push({ shard, line: this.#count, first: sequenceNumber, last: sequenceNumber })
+      return
+    }
+    if (sequenceNumber <= run.last) this.#isUnsorted = true
+    run.last = sequenceNumber
   }
 
   #reserve(bytes: number): void {
+    // One pair is that of the end.
+    if (2 * this.#count + 4 > this.#places.length) {
+      const larger = new Uint32Array(2 * this.#places.length)
+      larger.set(this.#places)
+      this.#places = larger
+    }
     const wanted = this.#bytes + bytes
     if (wanted <= this.#buffer.length) return
     const larger = Buffer.allocUnsafeSlow(Math.max(wanted, 2 * this.#buffer.length))
@@ -100,53 +173,60 @@ export class RowLines {
   }
 }
 
-function faultOf(bytes: Uint8Array, hasBreaks: boolean): PayloadFault | undefined {
-  let first = 0
-  while (first < bytes.length && isBlank(bytes[first]!)) first++
-  if (bytes[first] !== BRACE || bytes.includes(SEPARATOR_BYTE)) return 'no JSON object'
-  if (!isUtf8(bytes)) return 'no UTF-8'
-  if (!hasBreaks) return undefined
-  try {
-    JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8'))
-    return undefined
-  } catch {
-    return 'no JSON object'
+/** Puts the lines of each shard together, in the order of their sequence numbers. */
+function sorted(lines: TakenLines, runs: readonly Run[]): TakenLines {
+  const { bytes, places, count } = lines
+  const order = runs.map((run, i) => ({ ...run, end: runs[i + 1]?.line ?? count }))
+  order.sort((a, b) => a.shard - b.shard || a.first - b.first)
+  const put = Buffer.allocUnsafeSlow(bytes.length)
+  const putPlaces = new Uint32Array(places.length)
+  let at = 0
+  let line = 0
+  for (const run of order) {
+    const begin = places[2 * run.line]!
+    const end = places[2 * run.end]!
+    bytes.copy(put, at, begin, end)
+    for (let i = 2 * run.line; i < 2 * run.end; i++)
+      putPlaces[2 * line + i - 2 * run.line] = places[i]! - begin + at
+    at += end - begin
+    line += run.end - run.line
+  }
+  putPlaces[2 * count] = putPlaces[2 * count + 1] = at
+  const isBehind = (i: number): boolean =>
+    order[i]!.shard === order[i - 1]!.shard && order[i]!.first <= order[i - 1]!.last
+  const isUnsorted = lines.isUnsorted || order.some((_, i) => i > 0 && isBehind(i))
+  return { ...lines, bytes: put, places: putPlaces, isUnsorted }
+}
+
+/** The begin of a line. Of records one behind the other only the end of the number changes. */
+class LineHead {
+  #bytes = Buffer.alloc(0)
+  #shard = -1
+  #arrival = -1
+  #sequence = -1
+
+  /** The bytes are good until the next call. */
+  of(shard: number, arrival: number, sequence: number): Uint8Array {
+    const isNext = sequence === this.#sequence + 1 && shard === this.#shard && arrival === this.#arrival
+    this.#sequence = sequence
+    if (isNext && this.#count()) return this.#bytes
+    this.#shard = shard
+    this.#arrival = arrival
+    this.#bytes = Buffer.from(`{"${ROW_KEY}":[${shard},${arrival},${sequence}]`, 'latin1')
+    return this.#bytes
+  }
+
+  /** Adds one to the number before the bracket. Returns false where it gets longer. */
+  #count(): boolean {
+    const bytes = this.#bytes
+    let at = bytes.length - 2
+    while (bytes[at] === NINE) bytes[at--] = ZERO
+    if (bytes[at] === COMMA) return false
+    bytes[at]!++
+    return true
   }
 }
 
-function isBlank(byte: number): boolean {
-  return byte === 0x20 || byte === LINE_FEED || byte === RETURN || byte === 0x09
-}
-
-/** A spool of lines. */
-export interface LinesFile {
-  readonly path: string
-  readonly columns: readonly RecordColumnName[]
-  readonly hasPayload: boolean
-  /** Bytes of its longest line. */
-  readonly longest: number
-}
-
-/** SQL that reads a spool: a table function. Of every field but those of `spoolColumns` it gives the text. */
-export function linesSql({ path, columns, hasPayload, longest }: LinesFile): string {
-  const types = [
-    ...Object.entries(spoolColumns).map(([name, type]) => `'${name}': '${type}'`),
-    ...columns
-      .filter((name) => recordColumns[name].spool !== undefined)
-      .map((name) => `'${name}': 'VARCHAR'`),
-    ...(hasPayload ? [`'millrace_payload': 'VARCHAR'`] : []),
-  ].join(', ')
-  const form = [
-    `columns = {${types}}`,
-    `delim = '${SEPARATOR}'`,
-    `quote = ''`,
-    `escape = ''`,
-    `new_line = '\\n'`,
-    'header = false',
-    'auto_detect = false',
-    `max_line_size = ${Math.max(longest, 1024)}`,
-    // What a thread takes at a time. Left out, it is sixteen of the longest lines.
-    `buffer_size = ${Math.max(BUFFER_BYTES, 2 * longest)}`,
-  ].join(', ')
-  return `read_csv('${path.replaceAll("'", "''")}', ${form})`
+function isBlank(byte: number | undefined): boolean {
+  return byte === SPACE || byte === LINE_FEED || byte === RETURN || byte === TAB
 }

@@ -1,10 +1,13 @@
 // Records become rows of a table. Runs in the app, over a session of DuckDB. A batch is spooled to a file, read into a table of its own
 // (`fresh`), where its owner looks at it, and kept in the table of rows that are held. What cannot be a row is told, with the reason.
-import { writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { open } from 'node:fs/promises'
 import type { StreamRecord } from 'millrace'
 import { EngineFault, type EngineSession } from '../engine/index.ts'
 import { isRecordColumn, recordColumns, spoolColumns, type RecordColumnName } from './record-columns.ts'
-import { linesSql, RowLines } from './row-lines.ts'
+import { exactLines, type PayloadFault } from './exact-lines.ts'
+import { exactLinesSql, jsonLinesSql, type Spool } from './lines-sql.ts'
+import { RowLines, type TakenLines } from './row-lines.ts'
 import { quotedName, quotedText } from './sql-text.ts'
 
 /** A column of rows: one of `recordColumns`, or a field of the payload under its own name. */
@@ -38,12 +41,12 @@ export interface LoadedRows {
   readonly refused: readonly RefusedRow[]
 }
 
-/** What a load reads. */
-interface SealedLines {
-  readonly count: number
-  readonly longest: number
-  readonly refused: RefusedRow[]
-  readonly lines: Uint8Array
+/** Loads after one that was not plain JSON, until another is tried as such. */
+const EXACT_LOADS = 7
+
+export interface RowTableOptions {
+  /** Whether `fresh` has its rows in the order of shard and sequence number; else shards lie among each other as records came. */
+  readonly isOrdered?: boolean
 }
 
 /** Rows of one input. Loads come one after the other; records may be added meanwhile, to the next one. */
@@ -52,25 +55,36 @@ export class RowTable {
   readonly #session: EngineSession
   readonly #path: string
   readonly #own: readonly RecordColumnName[]
-  readonly #fields: readonly RowColumn[]
+  readonly #fields: ReadonlyMap<string, string>
   readonly #lines: RowLines
   #refused: RefusedRow[] = []
   #sealed: SealedLines | undefined
+  #exactLoads = 0
 
-  private constructor(session: EngineSession, shape: RowTableShape, path: string) {
+  private constructor(
+    session: EngineSession,
+    shape: RowTableShape,
+    { path, isOrdered }: { readonly path: string; readonly isOrdered: boolean },
+  ) {
     this.#session = session
     this.shape = shape
     this.#path = path
     this.#own = (Object.keys(recordColumns) as RecordColumnName[]).filter((name) =>
       shape.columns.some((column) => column.name === name),
     )
-    this.#fields = shape.columns.filter(({ name }) => !isRecordColumn(name))
-    this.#lines = new RowLines(this.#own, this.#fields.length > 0)
+    const fields = shape.columns.filter(({ name }) => !isRecordColumn(name))
+    this.#fields = new Map(fields.map(({ name, type }) => [name, isMoment(type) ? 'TIMESTAMPTZ' : type]))
+    this.#lines = new RowLines(this.#own, { hasPayload: fields.length > 0, isOrdered })
   }
 
   /** Makes the tables, empty. `path` is for the spool: a file that nobody else uses. Rejects with `EngineFault` where `time` is no SQL. */
-  static async create(session: EngineSession, shape: RowTableShape, path: string): Promise<RowTable> {
-    const table = new RowTable(session, shape, path)
+  static async create(
+    session: EngineSession,
+    shape: RowTableShape,
+    path: string,
+    { isOrdered = false }: RowTableOptions = {},
+  ): Promise<RowTable> {
+    const table = new RowTable(session, shape, { path, isOrdered })
     const columns = shape.columns.map(({ name, type }) => `${quotedName(name)} ${typeOf(name, type)}`)
     const own = Object.entries(spoolColumns).map(([name, type]) => `${name} ${type}`)
     const held = quotedName(shape.held)
@@ -92,42 +106,29 @@ export class RowTable {
 
   /** Adds a record to the next load. */
   add(record: StreamRecord, shard: number): void {
-    const reason = this.#lines.add(record, shard)
-    if (reason === undefined) return
-    this.#refused.push({ shard, sequenceNumber: record.sequenceNumber, reason: `The payload is ${reason}.` })
+    this.#add(record, shard, record.arrivalTime.getTime())
+  }
+
+  /** Adds the records of a batch as it was appended, which came together. */
+  addBatch(records: readonly StreamRecord[], shard: number): void {
+    const arrival = records[0]?.arrivalTime.getTime() ?? 0
+    for (const record of records) this.#add(record, shard, arrival)
   }
 
   /** Ends what the next load reads: records that are added later are for the one after it. Called once before each load, or not at all. */
   seal(): void {
-    const { count, longest } = this.#lines
-    this.#sealed = { count, longest, refused: this.#refused, lines: this.#lines.take() }
+    this.#sealed = { lines: this.#lines.take(), refused: this.#refused }
     this.#refused = []
   }
 
   /** Reads what was added into the table `fresh`, in the place of what it had. */
-  async load(): Promise<LoadedRows> {
-    if (this.#sealed === undefined) this.seal()
-    const { count, longest, refused, lines } = this.#sealed!
-    this.#sealed = undefined
-    await writeFile(this.#path, lines)
-    try {
-      await this.#read('from_json(millrace_payload, ', longest)
-    } catch (error) {
-      // One payload that does not parse fails them all: then each is looked at first.
-      if (!(error instanceof EngineFault) || error.code !== 'convert') throw error
-      await this.#read(
-        'from_json(CASE WHEN json_valid(millrace_payload) THEN millrace_payload END, ',
-        longest,
-      )
-    }
-    const bad = await this.#session.rows(
-      `SELECT millrace_shard AS shard, millrace_sequence AS sequence, millrace_bad AS bad FROM ${this.fresh} WHERE millrace_bad IS NOT NULL`,
-    )
-    if (bad.length > 0) {
-      await this.#session.run(`DELETE FROM ${this.fresh} WHERE millrace_bad IS NOT NULL`)
-      for (const { shard, sequence, bad: column } of bad) refused.push(refusedRow(shard, sequence, column))
-    }
-    return { count: count - bad.length, refused }
+  load(): Promise<LoadedRows> {
+    return this.#load({ into: `CREATE OR REPLACE TEMP TABLE ${this.fresh} AS`, isAdded: false })
+  }
+
+  /** Reads what was added straight into the table of rows that are held, which is less work than `load` and `keep`. */
+  loadKept(): Promise<LoadedRows> {
+    return this.#load({ into: `INSERT INTO ${quotedName(this.shape.held)} BY NAME`, isAdded: true })
   }
 
   /** Name of the table of the last load, as SQL writes it: the columns, those of `spoolColumns`, and `millrace_time`. */
@@ -138,38 +139,107 @@ export class RowTable {
   /** Keeps rows of the last load: those for which `where`, SQL over the table `fresh`, is true. */
   async keep(where = 'true'): Promise<void> {
     const held = quotedName(this.shape.held)
-    await this.#session.run(
-      `INSERT INTO ${held} SELECT * EXCLUDE (millrace_bad) FROM ${this.fresh} WHERE ${where}`,
-    )
+    await this.#session.run(`INSERT INTO ${held} BY NAME SELECT * FROM ${this.fresh} WHERE ${where}`)
   }
 
-  async #read(parsed: string, longest: number): Promise<void> {
-    const hasFields = this.#fields.length > 0
-    const shape = JSON.stringify(
-      Object.fromEntries(this.#fields.map(({ name, type }) => [name, isMoment(type) ? 'TIMESTAMPTZ' : type])),
+  #add(record: StreamRecord, shard: number, arrival: number): void {
+    if (this.#lines.add(record, shard, arrival)) return
+    this.#refused.push({ shard, sequenceNumber: record.sequenceNumber, reason: reasonOf('no JSON object') })
+  }
+
+  async #load(target: Target): Promise<LoadedRows> {
+    if (this.#sealed === undefined) this.seal()
+    const { lines, refused } = this.#sealed!
+    this.#sealed = undefined
+    if (this.#exactLoads === 0) {
+      if (await this.#loadJson(lines, target)) return { count: lines.count, refused }
+      this.#exactLoads = EXACT_LOADS
+    } else this.#exactLoads--
+    const faulty = await this.#loadExact(lines, target)
+    return { count: lines.count - faulty.length, refused: [...refused, ...faulty] }
+  }
+
+  /** Reads all lines as JSON of the right types; returns false, and has read none, where one is not. */
+  async #loadJson(lines: TakenLines, target: Target): Promise<boolean> {
+    await writeOver(this.#path, lines.bytes)
+    const from = jsonLinesSql(this.#spoolOf(lines.longest))
+    const rows = this.#withTime(`SELECT ${this.#columnsSql('')} FROM ${from}`)
+    try {
+      // A payload that has a line feed may have made two lines of one. A line of its own it has in any case.
+      return await this.#put(target, `${rows}${orderOf(lines)}`, lines.count)
+    } catch (error) {
+      if (this.#fields.size > 0 && error instanceof EngineFault && error.code === 'convert') return false
+      throw error
+    }
+  }
+
+  /** Looks at each line by itself. Returns those that are no rows. */
+  async #loadExact(lines: TakenLines, target: Target): Promise<readonly RefusedRow[]> {
+    const { bytes, faulty } = exactLines(lines)
+    await writeOver(this.#path, bytes)
+    const checked = quotedName(`${this.shape.held}_checked`)
+    const check = (isChecked: boolean): Promise<void> =>
+      this.#session.run(
+        `CREATE OR REPLACE TEMP TABLE ${checked} AS SELECT ${this.#columnsSql('millrace_row.')}, ${this.#badSql()} AS millrace_bad FROM ${exactLinesSql(this.#spoolOf(lines.longest), { isChecked })}`,
+      )
+    try {
+      await check(false)
+    } catch (error) {
+      // One payload that does not parse fails them all.
+      if (!(error instanceof EngineFault) || error.code !== 'convert') throw error
+      await check(true)
+    }
+    const bad = await this.#session.rows(
+      `SELECT millrace_shard AS shard, millrace_sequence AS sequence, millrace_bad AS bad FROM ${checked} WHERE millrace_bad IS NOT NULL`,
     )
-    const typeOfField = new Map(this.#fields.map(({ name, type }) => [name, type]))
-    const lines = linesSql({ path: this.#path, columns: this.#own, hasPayload: hasFields, longest })
-    const from = hasFields
-      ? `(SELECT *, ${parsed}${quotedText(shape)}) AS millrace_row FROM ${lines})`
-      : lines
-    const bad = hasFields ? this.#badSql() : 'NULL::VARCHAR'
-    const columns = this.shape.columns.map(({ name }) =>
-      isRecordColumn(name)
-        ? `${recordColumns[name].sql} AS ${quotedName(name)}`
-        : `${fieldSql(name, typeOfField.get(name)!)} AS ${quotedName(name)}`,
-    )
-    const all = [...columns, ...Object.keys(spoolColumns), `${bad} AS millrace_bad`].join(', ')
-    const time = this.shape.time === undefined ? '' : `, (${this.shape.time})::TIMESTAMP AS millrace_time`
-    const rows = `SELECT ${all} FROM ${from}`
-    await this.#session.run(
-      `CREATE OR REPLACE TEMP TABLE ${this.fresh} AS ${time === '' ? rows : `SELECT *${time} FROM (${rows})`}`,
-    )
+    const good = `SELECT * EXCLUDE (millrace_bad) FROM ${checked} WHERE millrace_bad IS NULL`
+    await this.#put(target, `${this.#withTime(good)}${orderOf(lines)}`)
+    await this.#session.run(`DROP TABLE ${checked}`)
+    return [
+      ...faulty.map(({ fault, ...at }) => ({ ...at, reason: reasonOf(fault) })),
+      ...bad.map(({ shard, sequence, bad: column }) => refusedRow(shard, sequence, column)),
+    ]
+  }
+
+  /** Puts rows of SQL into the target. Returns false, and has put none, where they are not as many as are awaited. */
+  async #put({ into, isAdded }: Target, rows: string, awaited?: number): Promise<boolean> {
+    const isRight = async (): Promise<boolean> => {
+      const [put] = await this.#session.rows(`${into} ${rows}`)
+      return awaited === undefined || put?.['Count'] === awaited
+    }
+    if (!isAdded || awaited === undefined) return isRight()
+    await this.#session.run('BEGIN TRANSACTION')
+    let isKept = false
+    try {
+      return (isKept = await isRight())
+    } finally {
+      await this.#session.run(isKept ? 'COMMIT' : 'ROLLBACK')
+    }
+  }
+
+  #spoolOf(longest: number): Spool {
+    return { path: this.#path, longest, columns: this.#own, fields: this.#fields }
+  }
+
+  /** SQL of the columns and of those of `spoolColumns`, over what reads a spool; `fields` is where it has those of payloads. */
+  #columnsSql(fields: string): string {
+    const columns = this.shape.columns.map(({ name, type }) => {
+      const value = isRecordColumn(name)
+        ? recordColumns[name].sql
+        : fieldSql(`${fields}${quotedName(name)}`, type)
+      return `${value} AS ${quotedName(name)}`
+    })
+    return [...columns, ...Object.keys(spoolColumns)].join(', ')
+  }
+
+  #withTime(rows: string): string {
+    const { time } = this.shape
+    return time === undefined ? rows : `SELECT *, (${time})::TIMESTAMP AS millrace_time FROM (${rows})`
   }
 
   /** SQL for the first column that is null although the payload has a value for it; '' where the payload does not parse. */
   #badSql(): string {
-    const checks = this.#fields.map(({ name }) => {
+    const checks = [...this.#fields.keys()].map((name) => {
       const path = quotedText(`$.${JSON.stringify(name)}`)
       // Cases are looked at in order, and each only where those before it do not hold: a value that is there costs nothing.
       const isThere = `coalesce(json_type(millrace_payload, ${path}), 'NULL') <> 'NULL'`
@@ -186,9 +256,38 @@ export class RowTable {
   }
 }
 
+/** What a load reads. */
+interface SealedLines {
+  readonly lines: TakenLines
+  /** Records that were refused as they were added. */
+  readonly refused: readonly RefusedRow[]
+}
+
+/** Where rows are loaded into. */
+interface Target {
+  readonly into: string
+  /** Whether other rows are there. */
+  readonly isAdded: boolean
+}
+
+function orderOf({ isUnsorted }: TakenLines): string {
+  return isUnsorted ? ' ORDER BY millrace_shard, millrace_sequence' : ''
+}
+
+/** Makes a file of these bytes. One that is there is written over: its pages are kept, which is half of the work. */
+async function writeOver(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, constants.O_WRONLY | constants.O_CREAT)
+  try {
+    for (let at = 0; at < bytes.length;)
+      at += (await file.write(bytes, at, bytes.length - at, at)).bytesWritten
+    await file.truncate(bytes.length)
+  } finally {
+    await file.close()
+  }
+}
+
 /** A time without a zone is one of UTC; a cast of a text to it would pass over the zone that the text has. */
-function fieldSql(name: string, type: string): string {
-  const field = `millrace_row.${quotedName(name)}`
+function fieldSql(field: string, type: string): string {
   return isMoment(type) ? `${field}::${type}` : field
 }
 
@@ -200,9 +299,13 @@ function typeOf(name: string, type: string): string {
   return isRecordColumn(name) ? recordColumns[name].type : type
 }
 
+function reasonOf(fault: PayloadFault): string {
+  return `The payload is ${fault}.`
+}
+
 function refusedRow(shard: unknown, sequence: unknown, column: unknown): RefusedRow {
   const at = { shard: Number(shard), sequenceNumber: Number(sequence) }
   const name = String(column)
-  if (name === '') return { ...at, reason: 'The payload is no JSON object.' }
+  if (name === '') return { ...at, reason: reasonOf('no JSON object') }
   return { ...at, column: name, reason: `The value of ${name} is not of its type.` }
 }

@@ -65,7 +65,7 @@ export class HeldInput {
   }
 
   add(records: readonly StreamRecord[], shard: number): void {
-    for (const record of records) this.#table.add(record, shard)
+    this.#table.addBatch(records, shard)
   }
 
   /** Adds records that were read before: not those that came too late then. */

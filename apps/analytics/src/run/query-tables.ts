@@ -52,7 +52,9 @@ export class QueryTables implements Disposable {
         const columns =
           input.columns === 'all' ? known : known.filter(({ name }) => input.columns.includes(name))
         const shape = { held, relation, time, columns }
-        const table = await RowTable.create(session, shape, join(directory, `${prefix}-${at}`))
+        const table = await RowTable.create(session, shape, join(directory, `${prefix}-${at}`), {
+          isOrdered: true,
+        })
         inputs.push(new HeldInput(session, { input, table, remembersLate: remembersLate(plan, at) }))
       }
       return new QueryTables(session, plan, inputs)

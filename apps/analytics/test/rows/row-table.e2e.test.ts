@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import type { StreamRecord } from 'millrace'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Engine, type EngineSession } from '../../src/engine/index.ts'
-import { recordColumns, RowTable, type RowTableShape } from '../../src/rows/index.ts'
+import { recordColumns, RowTable, type RowTableOptions, type RowTableShape } from '../../src/rows/index.ts'
 
 let directory: string
 let engine: Engine
@@ -38,14 +38,18 @@ function recordOf(data: string | Uint8Array, more: Partial<StreamRecord> = {}): 
   }
 }
 
-async function tableOf(columns: Readonly<Record<string, string>>, time?: string): Promise<RowTable> {
+async function tableOf(
+  columns: Readonly<Record<string, string>>,
+  time?: string,
+  options?: RowTableOptions,
+): Promise<RowTable> {
   const shape: RowTableShape = {
     held: 'clicks_held',
     relation: 'clicks',
     columns: Object.entries(columns).map(([name, type]) => ({ name, type })),
     time,
   }
-  return RowTable.create(session, shape, join(directory, 'rows.csv'))
+  return RowTable.create(session, shape, join(directory, 'rows'), options)
 }
 
 async function loaded(table: RowTable, records: readonly StreamRecord[]) {
@@ -90,6 +94,11 @@ it.each([
   ['an array', '[1]'],
   ['nothing', ''],
   ['half an object', '{"ms":'],
+  ['two objects', '{"ms":1}{"ms":2}'],
+  ['two objects on two lines', '{"ms":1}\n{"ms":2}'],
+  ['two objects, of which one says that it is a row', '{"ms":1}\n{"~row":[0,0,0],"ms":2}'],
+  ['an object with a form feed behind it', '{"ms":1}\f'],
+  ['an object with a comment', '{"ms":1/**/}'],
   ['an object with something behind', '{"ms":1} x'],
   ['an object with another field of a row', '{"ms":1}\u001f{"ms":2}'],
   ['a text with a line feed in it', '{"page":"a\nb"}'],
@@ -107,6 +116,163 @@ it.each([
       reason: expect.stringMatching(/JSON object|UTF-8/) as string,
     },
   ])
+})
+
+it('an object on several lines, and one with blanks around it, are rows', async () => {
+  const table = await tableOf({ ms: 'BIGINT', page: 'VARCHAR' })
+  const payloads = ['{\n  "ms": 1,\r\n  "page": "a\\nb"\n}\n', '\n {"ms":2}\r\n', '{}', ' { } ']
+  const { all, refused } = await loaded(
+    table,
+    payloads.map((payload) => recordOf(payload)),
+  )
+  expect(refused).toEqual([])
+  expect(all).toEqual([
+    { ms: 1, page: 'a\nb' },
+    { ms: 2, page: null },
+    { ms: null, page: null },
+    { ms: null, page: null },
+  ])
+})
+
+it('of a field that is there twice, the first counts', async () => {
+  const table = await tableOf({ ms: 'BIGINT' })
+  const { all, refused } = await loaded(table, [recordOf('{"ms":1,"ms":2}'), recordOf('{"ms":3}')])
+  expect({ all, refused }).toEqual({ all: [{ ms: 1 }, { ms: 3 }], refused: [] })
+})
+
+it('after a load with a payload that is refused, those of others are rows as before', async () => {
+  const table = await tableOf({ ms: 'BIGINT' })
+  await loaded(table, [recordOf('{"ms":'), recordOf('{"ms":0}')])
+  for (let load = 1; load <= 20; load++) {
+    const { rows, refused } = await loaded(table, [recordOf(`{"ms":${load}}`)])
+    expect({ rows, refused }).toEqual({ rows: 1, refused: [] })
+  }
+  const { refused, all } = await loaded(table, [recordOf('{"ms":"x"}')])
+  expect(refused.map(({ column }) => column)).toEqual(['ms'])
+  expect(all.map(({ ms }) => ms)).toEqual(Array.from({ length: 21 }, (_, i) => i))
+})
+
+it('loadKept keeps all rows of a load, and of one that is read twice none twice', async () => {
+  const table = await tableOf({ ms: 'BIGINT' }, `TIMESTAMP '2026-01-01' + ms * INTERVAL 1 SECOND`)
+  for (const payload of ['{"ms":1}', '{"ms":2}\n{"ms":3}', '{"ms":4}']) table.add(recordOf(payload), 0)
+  const { count: rows, refused } = await table.loadKept()
+  expect({ rows, refused: refused.length }).toEqual({ rows: 2, refused: 1 })
+  table.addBatch([recordOf('{"ms":5}'), recordOf('{"ms":6}')], 1)
+  expect(await table.loadKept()).toEqual({ count: 2, refused: [] })
+  expect(
+    await session.rows('SELECT ms, millrace_shard AS shard, millrace_time AS time FROM clicks_held'),
+  ).toEqual([
+    { ms: 1, shard: 0, time: '2026-01-01T00:00:01Z' },
+    { ms: 4, shard: 0, time: '2026-01-01T00:00:04Z' },
+    { ms: 5, shard: 1, time: '2026-01-01T00:00:05Z' },
+    { ms: 6, shard: 1, time: '2026-01-01T00:00:06Z' },
+  ])
+})
+
+it('records of a batch have its time of arrival, and numbers that get longer', async () => {
+  const table = await tableOf({ ms: 'BIGINT', arrival_time: 'TIMESTAMP' })
+  const from = 95
+  const batch = Array.from({ length: 10 }, (_, i) => recordOf(`{"ms":${i}}`, { sequenceNumber: from + i }))
+  table.addBatch(batch, 12)
+  table.addBatch([recordOf('{"ms":10}', { sequenceNumber: 2 ** 53 - 1, arrivalTime: new Date(5) })], 0)
+  await table.load()
+  const rows = await session.rows(
+    `SELECT ms, millrace_shard AS shard, millrace_sequence::VARCHAR AS sequence, arrival_time::VARCHAR AS arrival FROM ${table.fresh}`,
+  )
+  const arrival = '2023-11-14 22:13:20.123'
+  expect(rows).toEqual([
+    ...batch.map((_, ms) => ({ ms, shard: 12, sequence: String(from + ms), arrival })),
+    { ms: 10, shard: 0, sequence: String(2 ** 53 - 1), arrival: '1970-01-01 00:00:00.005' },
+  ])
+})
+
+it('with isOrdered, rows are in the order of shard and sequence number, also where one payload is refused', async () => {
+  const piece = fc.record({
+    shard: fc.integer({ min: 0, max: 3 }),
+    sequence: fc.integer({ min: 0, max: 300 }),
+    payloads: fc.array(fc.constantFrom('{"ms":1}', '{"ms":2} ', '{"ms":'), { minLength: 1, maxLength: 3 }),
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(piece, { maxLength: 12 }), fc.boolean(), async (pieces, isWhole) => {
+      const table = await tableOf({ ms: 'BIGINT', partition_key: 'VARCHAR' }, undefined, { isOrdered: true })
+      const wanted: { shard: number; sequence: number; key: string; ms: number }[] = []
+      for (const [i, { shard, sequence, payloads }] of pieces.entries()) {
+        const records = payloads
+          .filter((payload) => !isWhole || payload.includes('}'))
+          .map((payload, j) =>
+            // Numbers of their own, in any order of pieces.
+            recordOf(payload, { sequenceNumber: sequence * 100 + i * 4 + j, partitionKey: `${i}.${j}` }),
+          )
+        table.addBatch(records, shard)
+        for (const { bytes, sequenceNumber, partitionKey: key } of records) {
+          const text = Buffer.from(bytes).toString()
+          if (text.includes('}')) wanted.push({ shard, sequence: sequenceNumber, key, ms: Number(text[6]) })
+        }
+      }
+      await table.load()
+      const rows = await session.rows(
+        `SELECT millrace_shard AS shard, millrace_sequence AS sequence, partition_key AS key, ms FROM ${table.fresh}`,
+      )
+      expect(rows).toEqual(wanted.sort((a, b) => a.shard - b.shard || a.sequence - b.sequence))
+    }),
+    { numRuns: 60 },
+  )
+})
+
+it('a row is the same whether or not a payload of its load is refused', async () => {
+  const types = [
+    'BIGINT',
+    'DOUBLE',
+    'VARCHAR',
+    'BOOLEAN',
+    'TIMESTAMP',
+    'DATE',
+    'DECIMAL(10,2)',
+    'JSON',
+    'BIGINT[]',
+  ]
+  const columns = Object.fromEntries(types.map((type, i) => [`c${i}`, type]))
+  const text = fc.constantFrom(
+    '',
+    '5',
+    '5.5',
+    '1e3',
+    'true',
+    'x',
+    '2026-01-02',
+    '2026-01-02T03:04:05+02:00',
+    'a\nü\u{1f600}',
+  )
+  const value = fc.oneof(
+    text,
+    fc.string({ unit: 'grapheme' }),
+    fc.constantFrom(null, true, 0, -1, 1.5, 1e300, 2 ** 53, [], [1], ['1'], [null], {}, { x: 1 }),
+  )
+  const payload = fc
+    .array(fc.tuple(fc.constantFrom(...Object.keys(columns), 'C0', 'other'), value), { maxLength: 6 })
+    .map(
+      (fields) =>
+        `{${fields.map(([name, of]) => `${JSON.stringify(name)}:${JSON.stringify(of)}`).join(', ')}}`,
+    )
+  await fc.assert(
+    fc.asyncProperty(fc.array(payload, { maxLength: 6 }), async (payloads) => {
+      const records = payloads.map((of) => recordOf(of))
+      const alone = await tableOf(columns)
+      const plain = { ...(await loaded(alone, records)) }
+      const beside = await tableOf(columns)
+      const broken = recordOf('{"c0":}')
+      const exact = await loaded(beside, [...records, broken])
+      expect(exact.all).toEqual(plain.all)
+      expect(exact.refused.filter((row) => row.sequenceNumber !== broken.sequenceNumber)).toEqual(
+        plain.refused,
+      )
+      // Rows of a load alone, which is plain JSON where the record is.
+      const single = []
+      for (const record of records) single.push(...(await loaded(await tableOf(columns), [record])).all)
+      expect(single).toEqual(plain.all)
+    }),
+    { numRuns: 60 },
+  )
 })
 
 it('a field of another type is refused with its column; one that is missing or null is not', async () => {
