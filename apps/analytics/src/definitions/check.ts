@@ -1,7 +1,7 @@
 // Checks of a definition that need neither a broker nor DuckDB. Pure.
 import type { QueryTime } from 'millrace/protocol'
 import type { QueryPlan } from '../plan/query-plan.ts'
-import { PlanFault } from '../plan/plan-fault.ts'
+import { PlanFault, positionIn } from '../plan/plan-fault.ts'
 import { lengths, timeBounds } from './bounds.ts'
 import { QueryError } from './query-error.ts'
 
@@ -48,7 +48,7 @@ export function checkStreams(text: string, plan: QueryPlan, { lateTo, errorsTo }
   const read = new Set(plan.inputs.map(({ stream }) => stream))
   for (const { target, place } of plan.statements) {
     if (target === undefined || !read.has(target)) continue
-    const start = positionOf(text, place)
+    const start = positionIn(text, place)
     throw new PlanFault(
       text,
       start,
@@ -75,19 +75,11 @@ export function checkFiles(text: string, { statements }: QueryPlan): void {
       if (/^([/\\]|[A-Za-z]:|\w+:\/\/)/.test(file)) continue
       throw new PlanFault(
         text,
-        Math.max(positionOf(text, place), text.indexOf(file)),
+        Math.max(positionIn(text, place), text.indexOf(file)),
         `The app may run in another directory: write the whole path of the file ${file}.`,
       )
     }
   }
-}
-
-function positionOf(
-  text: string,
-  { line, column }: { readonly line: number; readonly column: number },
-): number {
-  const before = text.split('\n').slice(0, line - 1)
-  return before.reduce((sum, each) => sum + each.length + 1, 0) + column - 1
 }
 
 function invalid(message: string): QueryError {

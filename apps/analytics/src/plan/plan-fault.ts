@@ -25,3 +25,9 @@ export function placeIn(text: string, position: number): SqlPlace {
   const start = before.lastIndexOf('\n') + 1
   return { line: before.split('\n').length, column: before.length - start + 1 }
 }
+
+/** Returns the position of a place. */
+export function positionIn(text: string, { line, column }: SqlPlace): number {
+  const before = text.split('\n').slice(0, line - 1)
+  return before.reduce((sum, each) => sum + each.length + 1, 0) + column - 1
+}

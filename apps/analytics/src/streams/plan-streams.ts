@@ -1,6 +1,6 @@
 // A text planned over streams, of which the columns are not known before it is known which streams they are. Runs wherever there is a client.
 import type { EngineFault } from '../engine/index.ts'
-import { PlanFault } from '../plan/plan-fault.ts'
+import { PlanFault, positionIn } from '../plan/plan-fault.ts'
 import { planQuery, type PlanOptions } from '../plan/plan-query.ts'
 import type { PlannedInput, QueryPlan } from '../plan/query-plan.ts'
 import { tokensOf } from '../plan/text/lexer.ts'
@@ -25,11 +25,16 @@ export async function planStreams(
   for (const input of first.inputs) {
     if (!columns.has(input.stream)) columns.set(input.stream, await columnsOf(input))
   }
-  const plan = await planQuery(text, {
-    ...options,
-    columnsOf: (stream) => columns.get(stream)?.map(({ name }) => name),
-  })
-  return { plan, columns }
+  try {
+    const plan = await planQuery(text, {
+      ...options,
+      columnsOf: (stream) => columns.get(stream)?.map(({ name }) => name),
+    })
+    return { plan, columns }
+  } catch (error) {
+    if (!(error instanceof PlanFault) || !error.reason.startsWith('There is no column')) throw error
+    throw new PlanFault(text, positionIn(text, error.place), `${error.reason} ${columnLists(columns)}`)
+  }
 }
 
 /** Returns the columns of a stream that an input reads. */

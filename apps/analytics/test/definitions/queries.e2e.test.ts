@@ -87,7 +87,7 @@ describe('createQuery', () => {
     [
       'a time that is not there',
       { sql: counted('x').replace('DESCRIPTOR(ts)', 'DESCRIPTOR(moment)') },
-      /^Line 2, column 38: There is no column moment/,
+      /^Line 2, column 38: There is no column moment to take the time from\. clicks has the columns page, ms, ts, /,
     ],
     [
       'a column of a stream without JSON',
