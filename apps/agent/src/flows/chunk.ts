@@ -2,6 +2,7 @@
 // journal keeps, so that after a crash the same records are made again.
 import { createHash } from 'node:crypto'
 import type { RecordInput } from 'millrace'
+import { truncated } from '../lines/framing.ts'
 import { converterOf, hasRiskyPattern, type Converter } from '../processing/converter.ts'
 import { underDeadline } from '../processing/matching-deadline.ts'
 import type { ProcessingStep } from '../processing/processing-step.ts'
@@ -43,7 +44,7 @@ function chunkOf(
   convert: Converter | undefined,
 ): Chunk {
   const { madeAt: timestamp, seed, keys, dataBytesMax } = recipe
-  const terminator = Buffer.from(recipe.truncationTerminator)
+  const truncationTerminator = Buffer.from(recipe.truncationTerminator)
   const records: ChunkRecord[] = []
   let bytes = 0
   let skipped = 0
@@ -56,7 +57,7 @@ function chunkOf(
         continue
       }
       if (data.byteLength > dataBytesMax) {
-        data = Buffer.concat([data.subarray(0, dataBytesMax - terminator.byteLength), terminator])
+        data = truncated(data, { recordBytesMax: dataBytesMax, truncationTerminator })
         cut += 1
       }
       bytes += data.byteLength

@@ -77,12 +77,10 @@ export class FlowRunner {
    */
   async run(reading: AbortSignal, sending: AbortSignal): Promise<void> {
     const { rim, isOnce, log, config } = this.#options
+    let waitMs: number = RESTART_BACKOFF.firstMs
     try {
-      for (
-        let waitMs: number = RESTART_BACKOFF.firstMs;
-        ;
-        waitMs = Math.min(2 * waitMs, RESTART_BACKOFF.mostMs)
-      ) {
+      for (;;) {
+        const sentBefore = this.#tally.recordsSent
         try {
           this.#failure = undefined
           await this.#runOnce(reading, sending)
@@ -93,9 +91,12 @@ export class FlowRunner {
           this.#failure = message
           this.#noteError(message)
           if (isOnce) throw error
+          // What ends a flow that went on since is not what ended it before.
+          if (this.#tally.recordsSent > sentBefore) waitMs = RESTART_BACKOFF.firstMs
           log('error', `The flow ${config.name} begins anew in ${waitMs} ms: ${message}`)
           await rim.wait(waitMs, reading)
           if (reading.aborted) return
+          waitMs = Math.min(2 * waitMs, RESTART_BACKOFF.mostMs)
         }
       }
     } finally {

@@ -81,4 +81,15 @@ describe('makeChunk', () => {
     expect(texts(chunk)).toEqual(['{123…\n'])
     expect(chunk.cut).toBe(1)
   })
+
+  it('leaves no half character of UTF-8 where it cuts', () => {
+    const cut = (dataBytesMax: number) =>
+      makeChunk([bytes('äöü€😀\n')], {
+        ...recipe,
+        dataBytesMax,
+        truncationTerminator: '\n',
+        processing: [{ type: 'add-brackets' }],
+      })
+    for (let most = 2; most < 14; most++) expect(texts(cut(most))[0]).toMatch(/^\{ä?ö?ü?€?\n$/)
+  })
 })

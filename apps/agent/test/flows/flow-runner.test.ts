@@ -57,3 +57,37 @@ it('logs once which file is gone before it was read, and how much of it', async 
     /^error \/logs\/app\.log of kinesis:\S+: It was removed.* 8 bytes were not read\.$/,
   )
 })
+
+it('waits for as short as at first where it has delivered something since it began anew', async () => {
+  const clock = new TestClock()
+  const disk = new MemoryDisk(() => clock.ms++)
+  disk.mkdir('/logs')
+  disk.append(LOG, 'one\ntwo\nthree\n')
+  const { positions } = await new ReadingAgent(disk, clock).start()
+  const reading = new AbortController()
+  const logged: string[] = []
+  const sent: string[] = []
+  let attempts = 0
+  const runner = new FlowRunner({
+    config: { ...config, queueCapacity: 1 },
+    positions,
+    makeSender: () => ({
+      ...sender,
+      send: async ({ records }) => {
+        attempts++
+        // The second record takes two attempts more than the others.
+        if (![2, 5, 7].includes(attempts)) throw new Error('unforeseen')
+        sent.push(...records.map(({ data }) => Buffer.from(data).toString()))
+        if (sent.length === 3) reading.abort()
+      },
+    }),
+    disk,
+    rim: { now: clock.now, monotonic: clock.monotonic, wait: clock.wait, random: () => 0 },
+    isOnce: false,
+    standsAfterMs: 30_000,
+    log: (_, message) => logged.push(/ in (\d+) ms/.exec(message)?.[1] ?? message),
+  })
+  await runner.run(reading.signal, new AbortController().signal)
+  expect(sent).toEqual(['one\n', 'two\n', 'three\n'])
+  expect(logged).toEqual(['1000', '1000', '2000', '1000'])
+})
