@@ -29,6 +29,7 @@ const machineClock: Clock = {
 export const serveApp: ServeApp = async ({ broker, options }, tell) => {
   const { spoolDir, spoolBytes } = deliveryOptionsIn(options)
   const { url, ...access } = broker
+  const { tls } = broker
   // Several copies may live in one process, as in tests: only what has no process is removed.
   const directory = await openSpoolDirectory(spoolDir ?? tmpdir(), {
     app: 'delivery',
@@ -50,6 +51,7 @@ export const serveApp: ServeApp = async ({ broker, options }, tell) => {
     copy,
     open: deliveryOpener({
       client,
+      askTls: typeof tls === 'object' ? () => tls : tls,
       heaps,
       rim: { unique: () => copy, now: Date.now },
       clock: machineClock,

@@ -1,6 +1,6 @@
 // What a delivery works with under one definition: pipeline, encoder, stores and sink. Runs in the app; made once for all of its shards.
 import { randomUUID } from 'node:crypto'
-import type { Client } from 'millrace'
+import type { AskTls, Client } from 'millrace'
 import type {
   DeliveryDefinition,
   HttpDestination,
@@ -38,6 +38,8 @@ export type OpenDelivery = (name: string, definition: DeliveryDefinition) => Pro
 
 export interface OpenDeliveryParts {
   readonly client: Client
+  /** How the client trusts the broker, where that is by authorities of its own. */
+  readonly askTls: AskTls | undefined
   readonly heaps: HeapPlace
   readonly rim: StoreRim
   readonly clock: Clock
@@ -46,8 +48,8 @@ export interface OpenDeliveryParts {
 
 /** Makes the function that opens deliveries with what this app has. */
 export function deliveryOpener(parts: OpenDeliveryParts): OpenDelivery {
-  const { client, heaps, rim, clock, random } = parts
-  const caller = functionCaller(client, clock.now)
+  const { client, askTls, heaps, rim, clock, random } = parts
+  const caller = functionCaller(client, { now: clock.now, askTls })
   return async (name, definition) => {
     const store = (destination: ObjectDestination): Promise<ObjectStore> => openStore(destination, rim)
     const { destination, backup } = definition

@@ -26,9 +26,16 @@ export class FunctionUnreached extends Error {
   override readonly name = 'FunctionUnreached'
 }
 
+type Fetch = (
+  url: string,
+  init: RequestInit & { readonly body: Uint8Array<ArrayBuffer> },
+) => Promise<Response>
+
 /** The rim: what a test replaces. */
 export interface FunctionCallerRim {
-  readonly fetch: (url: string, init: RequestInit) => Promise<Response>
+  readonly fetch: Fetch
+  /** For the ports of the app functions, which may show certificates of the broker's own authority. */
+  readonly fetchPort: Fetch
   /** Milliseconds since 1970. */
   readonly now: () => number
   /** Copies of the app functions that have announced themselves. */
@@ -50,7 +57,7 @@ export function httpCaller(rim: FunctionCallerRim): FunctionCaller {
   let calls = 0
   return {
     call: async (name, payload, signal) => {
-      if (isUrl(name)) return called(rim, name, undefined, payload, signal)
+      if (isUrl(name)) return called(rim, { url: name, fetch: rim.fetch }, payload, signal)
       const live = inOneOrder(liveFunctionEndpoints(rim.endpoints(), rim.now()))
       if (live.length === 0) {
         throw new FunctionUnreached(
@@ -59,7 +66,8 @@ export function httpCaller(rim: FunctionCallerRim): FunctionCaller {
       }
       // Copies take turns.
       const endpoint = live[calls++ % live.length]!
-      return called(rim, invocationUrl(endpoint, name).href, endpoint.secret, payload, signal)
+      const { href: url } = invocationUrl(endpoint, name)
+      return called(rim, { url, fetch: rim.fetchPort, secret: endpoint.secret }, payload, signal)
     },
   }
 }
@@ -73,10 +81,15 @@ function inOneOrder(endpoints: readonly FunctionEndpoint[]): readonly FunctionEn
   return endpoints.toSorted((a, b) => (a.url < b.url ? -1 : 1))
 }
 
+interface Target {
+  readonly url: string
+  readonly fetch: Fetch
+  readonly secret?: string
+}
+
 async function called(
-  { fetch, timeoutMs = TIMEOUT_MS }: FunctionCallerRim,
-  url: string,
-  secret: string | undefined,
+  { timeoutMs = TIMEOUT_MS }: FunctionCallerRim,
+  { url, fetch, secret }: Target,
   payload: Uint8Array,
   signal: AbortSignal,
 ): Promise<string> {

@@ -17,21 +17,18 @@ function caller(
   endpoints: readonly FunctionEndpoint[] = [],
 ) {
   const calls: Call[] = []
+  const fetch = async (url: string, init: RequestInit) => {
+    const headers = new Headers(init.headers)
+    calls.push({
+      url,
+      authorization: headers.get('authorization'),
+      body: Buffer.from(init.body as Uint8Array).toString(),
+    })
+    return respond(url, init)
+  }
   return {
     calls,
-    caller: httpCaller({
-      now: () => NOW,
-      endpoints: () => endpoints,
-      fetch: async (url, init) => {
-        const headers = new Headers(init.headers)
-        calls.push({
-          url,
-          authorization: headers.get('authorization'),
-          body: Buffer.from(init.body as Uint8Array).toString(),
-        })
-        return respond(url, init)
-      },
-    }),
+    caller: httpCaller({ now: () => NOW, endpoints: () => endpoints, fetch, fetchPort: fetch }),
   }
 }
 
