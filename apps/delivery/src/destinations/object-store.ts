@@ -15,8 +15,10 @@ export interface StoredObject {
   readonly bytes: number
 }
 
-/** What a write waits for on its way. */
+/** How an object is written. */
 export interface WriteSteps {
+  /** Whose it is, in letters and digits: what is left of it where it is cut off is found again by that. Left out: nobody's. */
+  readonly writer?: string
   /** Nobody may see the object before it fulfils. What it rejects with ends the write. */
   readonly prepared?: Promise<void>
 }
@@ -29,10 +31,10 @@ export interface ObjectStore {
   /** Fulfils also where there is no such object. */
   remove(key: string, signal: AbortSignal): Promise<void>
   /**
-   * Removes what other processes have left beside a key of writes that were cut off, where `isOf` is true of the last segment of their keys.
-   * One that goes on all the same fails, and can be tried again. Absent where nothing is left.
+   * Removes what other processes have left beside a key of writes of this writer that were cut off. One that goes on all the same fails,
+   * and can be tried again. Absent where nothing is left.
    */
-  sweep?(key: string, isOf: (name: string) => boolean, signal: AbortSignal): Promise<void>
+  sweep?(key: string, writer: string, signal: AbortSignal): Promise<void>
   /** Objects whose keys begin with the prefix, in the order of their keys. */
   list(prefix: string, signal: AbortSignal): AsyncIterable<StoredObject>
   /** The bytes of an object. Throws the fault `missing` where it is not there. */

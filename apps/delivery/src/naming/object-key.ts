@@ -8,8 +8,8 @@ import { zonedTime } from './zoned-time.ts'
 /** Bytes of a key, as S3 bounds them. */
 export const KEY_BYTES_MAX = 1024
 
-/** Bytes between two slashes, as file systems bound them; less what a temporary name needs. */
-const SEGMENT_BYTES_MAX = 240
+/** Bytes between two slashes, as file systems bound them. A temporary name does not have that of its object in it. */
+const SEGMENT_BYTES_MAX = 255
 
 /** The shard that objects are named after. */
 export interface NamedShard {
@@ -62,18 +62,9 @@ export function objectKey(form: KeyForm, identity: ObjectIdentity): string | und
   return isTooLong ? undefined : key
 }
 
-/**
- * True if the last segment of a key is one of a shard's objects, of any version and range. What a prefix has glued to the name is not told
- * from the name of a delivery that ends alike.
- */
-export function isNameOf({ delivery, streamId, shardIndex }: NamedShard, name: string): boolean {
-  const made = /-\d+-\d{4}(?:-\d\d){5}-(\d+)-(\d+)-\d+-\d+/.exec(name)
-  return (
-    made !== null &&
-    Number(made[1]) === streamId &&
-    Number(made[2]) === shardIndex &&
-    name.slice(0, made.index).endsWith(delivery)
-  )
+/** Stands for a shard of a delivery, and for no other, in names of what is not an object yet. It has letters and digits alone. */
+export function writerOf({ delivery, streamId, shardIndex }: NamedShard): string {
+  return createHash('sha256').update(`${delivery}/${streamId}/${shardIndex}`).digest('hex').slice(0, 24)
 }
 
 /**

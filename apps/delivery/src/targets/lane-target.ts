@@ -20,7 +20,7 @@ export interface Written {
   readonly failed: number
 }
 
-export interface WriteOptions extends Required<WriteSteps> {
+export interface WriteOptions extends Required<Pick<WriteSteps, 'prepared'>> {
   /** Makes a plan of the sink durable. */
   readonly keep: (plan: unknown) => Promise<void>
   readonly signal: AbortSignal

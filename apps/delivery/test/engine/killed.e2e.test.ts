@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { connect } from 'millrace'
 import { createDelivery } from '../../src/definitions/index.ts'
+import { writerOf } from '../../src/naming/object-key.ts'
 import { TestDaemon } from '../../../../test/support/daemon.ts'
 
 /** Pids of the app, in the order of its starts. */
@@ -77,9 +78,10 @@ it('serve --with delivery: removes what the killed app has left half written, as
     })
     await client.putMany('clicks', [{ partitionKey: 'a', data: 'before' }])
     await expect.poll(() => linesOf(lake)).toEqual(['before'])
-    const [object] = await readdir(join(lake, 'all'))
+    const { id: streamId } = await client.describeStream('clicks')
+    const writer = writerOf({ delivery: 'lake', streamId, shardIndex: 0 })
     // As it stands there when its range has not become durable.
-    await writeFile(join(lake, 'all', `.${object!}.0123456789ab-7.millrace.tmp`), 'aft')
+    await writeFile(join(lake, 'all', `.${writer}.0123456789ab-7.millrace.tmp`), 'aft')
     process.kill(appPids(daemon).at(-1)!, 'SIGKILL')
     await client.putMany('clicks', [{ partitionKey: 'a', data: 'after' }])
     await expect.poll(() => linesOf(lake)).toEqual(['after', 'before'])

@@ -13,7 +13,7 @@ import {
   statfs,
   type FileHandle,
 } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DeliveryFault } from '../../errors/delivery-fault.ts'
 import { writePieces } from '../../spool/heap.ts'
 import { DirectoryFlushes, flushDirectory } from './directory-flushes.ts'
@@ -21,6 +21,9 @@ import type { ObjectContent, ObjectStore, StoredObject, WriteSteps } from '../ob
 
 /** Ending of names that are no objects yet. */
 export const TEMPORARY = '.millrace.tmp'
+
+/** In names of what no writer is told of. */
+const NOBODY = 'nobody'
 
 /** Left free for others, so that the machine goes on working. */
 const FREE_BYTES_MIN = 64 * 2 ** 20
@@ -64,11 +67,12 @@ export class DirectoryStore implements ObjectStore {
     key: string,
     content: ObjectContent,
     signal: AbortSignal,
-    { prepared }: WriteSteps = {},
+    { prepared, writer = NOBODY }: WriteSteps = {},
   ): Promise<void> {
     const path = join(this.#root, key)
     const directory = dirname(path)
-    const temporary = join(directory, `.${basename(path)}.${this.#unique()}-${this.#count++}${TEMPORARY}`)
+    // Without the object's name, which may be as long as names can be.
+    const temporary = join(directory, `.${writer}.${this.#unique()}-${this.#count++}${TEMPORARY}`)
     try {
       await this.#make(directory)
       await this.#haveRoom(content.bytes ?? 0)
@@ -98,11 +102,11 @@ export class DirectoryStore implements ObjectStore {
     }
   }
 
-  async sweep(key: string, isOf: (name: string) => boolean, signal: AbortSignal): Promise<void> {
+  async sweep(key: string, writer: string, signal: AbortSignal): Promise<void> {
     const directory = dirname(join(this.#root, key))
     for (const name of await readdir(directory)) {
       const of = temporaryOf(name)
-      if (of === undefined || of.by === this.#unique() || !isOf(of.name)) continue
+      if (of?.writer !== writer || of.by === this.#unique()) continue
       signal.throwIfAborted()
       await rm(join(directory, name), { force: true })
     }
@@ -244,10 +248,12 @@ async function writeAll(handle: FileHandle, content: ObjectContent, signal: Abor
   return bytes + waiting
 }
 
-/** Which file a temporary one becomes, and who writes it; undefined for all other names. */
-function temporaryOf(name: string): { readonly name: string; readonly by: string } | undefined {
-  const parts = /^\.(.+)\.([^.]+)-\d+$/.exec(name.endsWith(TEMPORARY) ? name.slice(0, -TEMPORARY.length) : '')
-  return parts === null ? undefined : { name: parts[1]!, by: parts[2]! }
+/** Whose a temporary file is, and which process writes it; undefined for all other names. */
+function temporaryOf(name: string): { readonly writer: string; readonly by: string } | undefined {
+  const parts = /^\.([^.]+)\.([^.]+)-\d+$/.exec(
+    name.endsWith(TEMPORARY) ? name.slice(0, -TEMPORARY.length) : '',
+  )
+  return parts === null ? undefined : { writer: parts[1]!, by: parts[2]! }
 }
 
 function inMebibytes(bytes: number): string {
