@@ -6,11 +6,11 @@ import { groupOfDelivery, progressPrefix } from '../definitions/deliveries.ts'
 import { takeProgress } from '../progress/progress-document.ts'
 import type { ShardProgress } from '../progress/shard-progress.ts'
 import type { SpoolRoom } from '../spool/spool-room.ts'
-import { backoff, wait, type Clock } from './clock.ts'
-import type { DeliveryParts, OpenDelivery } from './delivery-parts.ts'
+import { backoff, wait, type Clock } from '../engine/clock.ts'
+import type { DeliveryParts, OpenDelivery } from '../engine/delivery-parts.ts'
 import type { Retries } from '../replay/retries.ts'
-import { ShardRun } from './shard-run.ts'
-import { sourceRecords } from './source-records.ts'
+import { ShardRun } from '../engine/shard-run.ts'
+import { sourceRecords } from '../engine/source-records.ts'
 
 export interface DeliveryRunnerParts {
   readonly client: Client
