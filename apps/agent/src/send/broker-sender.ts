@@ -25,6 +25,8 @@ export class BrokerSender implements Sender {
   #writer: Promise<PreparedWriter> | undefined
   /** Ends the writer. */
   #life: AbortSignal | undefined
+  /** The stream that a delivery was found to read. */
+  #source: string | undefined
 
   constructor(options: BrokerSenderOptions) {
     this.#options = options
@@ -129,15 +131,19 @@ export class BrokerSender implements Sender {
     const found = await client
       .documents<DeliveryDefinition>(deliveryKinds.definitions)
       .get(destination.name, { signal })
+    this.#source = undefined
     if (found === undefined || found.value.state === 'deleting') throw new SendFault(this.#missing())
-    return found.value.source.stream
+    return (this.#source = found.value.source.stream)
   }
 
   #missing(): string {
     const { type, name } = this.#options.destination
-    return type === 'stream'
-      ? `The stream ${name} does not exist: create it with \`millrace stream create ${name}\`.`
-      : `The delivery ${name} does not exist: create it, and the flow goes on.`
+    if (type === 'delivery' && this.#source === undefined) {
+      return `The delivery ${name} does not exist: create it, and the flow goes on.`
+    }
+    const stream = this.#source ?? name
+    const reader = type === 'delivery' ? `, which the delivery ${name} reads,` : ''
+    return `The stream ${stream}${reader} does not exist: create it with \`millrace stream create ${stream}\`.`
   }
 
   #faultOf(error: unknown): unknown {

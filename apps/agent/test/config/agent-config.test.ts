@@ -151,6 +151,25 @@ describe('agent configuration', () => {
     }
   })
 
+  it.each([
+    'userDefinedCredentialsProvider.classname',
+    'userDefinedCredentialsProvider.location',
+    'sts.endpoint',
+    'log.emitMetrics',
+  ])('says of %s what to do instead, by the name that AWS’ agent has for it', (key) => {
+    const { warnings } = configOf({ flows: [flow], [key]: 'false' })
+    expect(warnings.map(({ message }) => message)).toEqual([
+      expect.stringMatching(new RegExp(`^${key.replaceAll('.', '\\.')} has no effect here\\. .+`)),
+    ])
+  })
+
+  it('takes the internals of a flow for those of all', () => {
+    const { warnings } = configOf({ flows: [{ ...flow, 'log.emitInternalMetrics': true }] })
+    expect(warnings.map(({ message }) => message)).toEqual([
+      'log.emitInternalMetrics has no effect here. Give it once, beside flows: it counts for all of them.',
+    ])
+  })
+
   it('names the line and the place of text that is no JSON', () => {
     const broken = (text: string) => problemsOf(() => agentConfig({ file: FILE, text }, []))
     expect(broken('{\n  "flows": [\n    { "filePattern" "/a" }\n  ]\n}')[0]).toMatch(

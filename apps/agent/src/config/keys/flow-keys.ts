@@ -163,4 +163,11 @@ export const flowKeys = {
     support: 'no',
     note: 'Each line is a record of its own.',
   },
+  'log.emitInternalMetrics': {
+    kind: 'flag',
+    default: false,
+    doc: 'Log the state of this flow.',
+    support: 'no',
+    note: 'Give it once, beside flows: it counts for all of them.',
+  },
 } as const satisfies Keys

@@ -33,11 +33,17 @@ export const globalKeys = {
     support: 'no',
     note: 'See assumeRoleARN. The SDK reads AWS_ENDPOINT_URL_STS.',
   },
-  userDefinedCredentialsProvider: {
-    kind: 'json',
+  'userDefinedCredentialsProvider.classname': {
+    kind: 'text',
     doc: 'A class of Java that gives credentials.',
     support: 'no',
     note: 'There is no Java here. credential_process of an AWS profile runs any program that gives credentials.',
+  },
+  'userDefinedCredentialsProvider.location': {
+    kind: 'text',
+    doc: 'The jar of that class.',
+    support: 'no',
+    note: 'See userDefinedCredentialsProvider.classname.',
   },
   'kinesis.endpoint': {
     kind: 'text',
