@@ -16,8 +16,8 @@ interface FilterOperator {
   readonly compile: (argument: unknown, place: string) => LeafTest
 }
 
-/** Patterns compare the sizes of numbers within these bounds. */
-const NUMERIC_MAX = 1e9
+/** Patterns compare the sizes of numbers within these bounds, as EventBridge's do. */
+const NUMERIC_MAX = 5e9
 const comparisons: Readonly<Record<string, (value: number, bound: number) => boolean>> = {
   '=': (value, bound) => value === bound,
   '>': (value, bound) => value > bound,
@@ -41,7 +41,9 @@ export const filterOperators = {
     doc: 'This text in any case.',
     example: '{"name": [{"equals-ignore-case": "alice"}]}',
     compile: (argument, place) => {
-      const wanted = textOf(argument, place).toLowerCase()
+      if (typeof argument !== 'string')
+        throw new FilterFault(place, `It is ${shownJson(argument)}; it must be a text.`)
+      const wanted = argument.toLowerCase()
       return (leaf) => typeof leaf === 'string' && leaf.toLowerCase() === wanted
     },
   },
@@ -69,7 +71,7 @@ export function operatorTest(name: string, argument: unknown, place: string): Le
   throw new FilterFault(place, `There is no operator ${JSON.stringify(name)}; there are ${known}.`)
 }
 
-/** Returns the test of a value that must be found as it is. Numbers compare by their size; see `isWrittenSo` for their texts. */
+/** Returns the test of a value that must be found as it is: of numbers as they are written in data that was read so, otherwise by their size. */
 export function exactTest(value: unknown, place: string): LeafTest {
   if (value instanceof WrittenNumber) {
     const [number, { text }] = [Number(value.text), value]

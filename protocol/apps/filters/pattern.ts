@@ -20,6 +20,9 @@ const ARRAYS_MAX = 512
 /** How many patterns one `$or` may have. */
 const ALTERNATIVES_MAX = 64
 
+/** What is no object, or not there, has none of the fields: only `exists: false` matches. */
+const NO_FIELDS: Readonly<Record<string, unknown>> = Object.freeze({})
+
 /** Throws `FilterFault` for what is no pattern. */
 export function compileFields(pattern: Readonly<Record<string, unknown>>, place: string): CompiledFields {
   const compiler = new FieldsCompiler()
@@ -41,11 +44,12 @@ class FieldsCompiler {
         : this.#field(name, pattern[name], inside, depth)
     })
     const test: ValueTest = tests.length === 1 ? tests[0]! : (value) => tests.every((each) => each(value))
-    // The fields of one pattern are those of one element.
-    return (value) =>
-      Array.isArray(value)
-        ? value.some((each) => isObject(each) && test(each))
-        : isObject(value) && test(value)
+    return (value) => {
+      if (!Array.isArray(value)) return test(isObject(value) ? value : NO_FIELDS)
+      // The fields of one pattern are those of one element.
+      const objects = value.filter(isObject)
+      return objects.length === 0 ? test(NO_FIELDS) : objects.some(test)
+    }
   }
 
   #or(alternatives: unknown, place: string, depth: number): ValueTest {

@@ -36,6 +36,7 @@ const table: readonly [values: string, matching: readonly string[], others: read
   ['[{"suffix":".png"}]', ['".png"', '"a.png"'], ['"png"', '"a.png "', '"a.PNG"', '7']],
   ['[{"suffix":{"equals-ignore-case":".PNG"}}]', ['"a.png"'], ['"a.png.txt"']],
   ['[{"equals-ignore-case":"aLice"}]', ['"alice"', '"ALICE"'], ['"alices"', '1', 'null']],
+  ['[{"equals-ignore-case":""}]', ['""'], ['"a"', 'null']],
   ['[{"anything-but":["rain","snow"]}]', ['"sun"', '1', 'null', 'true'], ['"rain"', '"snow"']],
   ['[{"anything-but":"rain"}]', ['"sun"'], ['"rain"']],
   ['[{"anything-but":[100]}]', ['99', '"100"'], ['100', '100.0', '1e2']],
@@ -47,6 +48,7 @@ const table: readonly [values: string, matching: readonly string[], others: read
   ['[{"numeric":[">",10,"<=",20]}]', ['10.5', '20', '11'], ['10', '20.1', '-11', '"15"']],
   ['[{"numeric":[">=",10]}]', ['10', '1e5'], ['9.99']],
   ['[{"numeric":["<",-1.5]}]', ['-2'], ['-1.5', '0']],
+  ['[{"numeric":[">=",-5e9,"<=",5000000000]}]', ['0', '5e9'], ['5000000001']],
   ['[{"exists":true}]', ['1', 'null', '""', '[1]', 'false'], ['{"g":1}', '[]', '{}', '[{"g":1}]']],
   ['[{"exists":false}]', ['{"g":1}', '[]'], ['1', 'null', '""']],
   ['[{"prefix":"a"},{"numeric":[">",5]},null]', ['"ab"', '6', 'null'], ['"b"', '5', 'true']],
@@ -71,6 +73,19 @@ describe('each operator matches as documented', () => {
     for (const values of ['[null]', '[""]', '[{"exists":true}]', '[{"anything-but":["a"]}]', '["a"]']) {
       expect(absent(values)).toBe(false)
     }
+  })
+
+  it('so is a field whose object is not there, or is none', () => {
+    const data = ['{}', '{"a":1}', '{"a":null}', '{"a":[]}', '{"a":[1]}', '{"a":{}}', '{"a":{"c":1}}']
+    for (const text of data) {
+      expect(passes('{"data":{"a":{"b":[{"exists":false}]}}}', text)).toBe(true)
+      expect(passes('{"data":{"a":{"b":{"c":[{"exists":false}]}}}}', text)).toBe(true)
+      expect(passes('{"data":{"a":{"b":[{"exists":true}]}}}', text)).toBe(false)
+      expect(passes('{"data":{"a":{"b":[{"exists":false}],"d":[1]}}}', text)).toBe(false)
+    }
+    expect(passes('{"data":{"a":{"b":[{"exists":false}]}}}', '{"a":{"b":1}}')).toBe(false)
+    expect(passes('{"data":{"a":{"b":[{"exists":false}]}}}', '{"a":[{"b":1}]}')).toBe(false)
+    expect(passes('{"data":{"a":{"b":[{"exists":false}]}}}', '[]')).toBe(false)
   })
 
   it('members of an object are no fields of data', () => {
@@ -165,6 +180,12 @@ describe('a pattern that cannot be used is refused with its place', () => {
     ['data.a[0].numeric[0]', '{"data":{"a":[{"numeric":["!",1]}]}}'],
     ['data.a[0].numeric[1]', '{"data":{"a":[{"numeric":[">","1"]}]}}'],
     ['data.a[0].numeric', '{"data":{"a":[{"numeric":[">",1,">=",2]}]}}'],
+    ['data.a[0].numeric[1]', '{"data":{"a":[{"numeric":["<",5000000001]}]}}'],
+    [
+      'data.a[0].anything-but.equals-ignore-case',
+      '{"data":{"a":[{"anything-but":{"equals-ignore-case":1}}]}}',
+    ],
+    ['data.a[0].prefix.equals-ignore-case', '{"data":{"a":[{"prefix":{"equals-ignore-case":""}}]}}'],
     ['data.a[0].anything-but', '{"data":{"a":[{"anything-but":[]}]}}'],
     ['data.a[0].anything-but[1]', '{"data":{"a":[{"anything-but":["a",null]}]}}'],
     ['data.$or', '{"data":{"$or":[{"a":[1]}]}}'],
