@@ -9,7 +9,7 @@ import type { FailureDocument } from '../failures/failure-document.ts'
 import type { InvocationError, InvocationResult } from '../invocation.ts'
 import { rulesOf } from '../mapping/rules.ts'
 import { outputRecords } from '../output/output-records.ts'
-import { functionArn } from '../runtime/function-environment.ts'
+import { ACCOUNT, functionArn, REGION } from '../runtime/function-environment.ts'
 import { HandlerCall } from './handler-call.ts'
 import type { HarnessFaults, HarnessOptions } from './options.ts'
 import { SeededRandom } from './seeded-random.ts'
@@ -42,8 +42,6 @@ export interface HarnessOutput {
 }
 
 const SOURCE = 'source'
-const REGION = 'us-east-1'
-const ACCOUNT = '000000000000'
 /** 2026-01-01. */
 const START_AT = 1_767_225_600_000
 const STEPS_MAX = 20_000
@@ -80,6 +78,8 @@ export class FunctionHarness {
     const { seed = 1, handler, module, mapping = {}, shards = 1, faults = {}, startAt = START_AT } = options
     if ((handler === undefined) === (module === undefined))
       throw new Error('A harness needs a handler or a module.')
+    if (!Number.isInteger(shards) || shards < 1 || shards > SHARDS_MAX)
+      throw new Error(`A harness begins with ${shards} shards; shards must be 1 to ${SHARDS_MAX}.`)
     this.seed = seed
     this.random = new SeededRandom(seed ^ 0x5eed)
     this.#chance = new SeededRandom(seed)
@@ -88,7 +88,7 @@ export class FunctionHarness {
     this.#filter = compileFilters(this.#mapping.filters)
     const { timeoutMs = 3000, watchdogMs = WATCHDOG_MS } = options
     this.#handler = new HandlerCall({ handler, module, timeoutMs, watchdogMs })
-    this.#stream = new SimulatedStream(shards)
+    this.#stream = new SimulatedStream(shards, startAt)
     this.#now = startAt
     this.#arrivesAt = startAt
   }
@@ -155,14 +155,14 @@ export class FunctionHarness {
 
   #simulated(shard: SimulatedShard): ShardSimulation {
     const arn = streamArn({ region: REGION, account: ACCOUNT, name: SOURCE })
-    const { shardId, index: shardIndex } = shard
+    const { shardId, index: shardIndex, createdAt: shardCreatedAt } = shard
     const mapping = { ...this.#mapping, createdAt: 0, updatedAt: 0, version: 1 }
     return new ShardSimulation({
       shard,
       source: {
         shardId,
         shardIndex,
-        shardCreatedAt: START_AT,
+        shardCreatedAt,
         region: REGION,
         eventSourceArn: arn,
         invokeIdentityArn: `arn:aws:iam::${ACCOUNT}:role/harness`,
@@ -187,7 +187,7 @@ export class FunctionHarness {
     })
   }
 
-  async #call(event: KinesisEvent, { shardId }: CallPlace): Promise<InvocationResult> {
+  async #call(event: KinesisEvent, { shardId, keyOf }: CallPlace): Promise<InvocationResult> {
     const requestId = this.#newId()
     const fault = this.#fault()
     const done = (
@@ -204,11 +204,11 @@ export class FunctionHarness {
           : { errorType: 'Simulated', errorMessage: 'Simulated: the call failed before the handler began.' }
       return done({ ok: false, error, requestId, durationMs: 0 }, { error })
     }
-    const result = await this.#handler.call(structuredClone(event), requestId)
-    const given = result.ok ? { payload: result.payload } : { error: result.error }
-    if (fault === undefined) return done(result, given)
+    const { result, given } = await this.#handler.call(structuredClone(event), requestId, keyOf)
+    const noted = result.ok ? { payload: given } : { error: result.error }
+    if (fault === undefined) return done(result, noted)
     const error = { errorType: 'Sandbox.Timedout', errorMessage: 'Simulated: the answer was lost.' }
-    return done({ ok: false, error, requestId, durationMs: 0 }, given)
+    return done({ ok: false, error, requestId, durationMs: 0 }, noted)
   }
 
   #fault(): HarnessCall['fault'] {
@@ -231,8 +231,8 @@ export class FunctionHarness {
   #reshard(): void {
     const shard = this.#chance.pick(this.#stream.open)!
     const isSplit = this.#chance.chance(0.5)
-    if (isSplit && this.#stream.open.length < SHARDS_MAX) this.#stream.split(shard)
-    else this.#stream.merge(shard)
+    if (isSplit && this.#stream.open.length < SHARDS_MAX) this.#stream.split(shard, this.#now)
+    else this.#stream.merge(shard, this.#now)
   }
 
   /** Does what is due, in the order of its time. */

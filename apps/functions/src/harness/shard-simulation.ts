@@ -1,17 +1,16 @@
 // One shard of a mapping in simulated time: the machine that the app uses, and what it asks for, done by a schedule that a seed makes. Runs in
 // tests. What it has kept is all that a restart finds, as in the app: calls and documents of failures may be doubled, output is not.
-import { packBatch, type EventSource, type WindowOfCall } from '../events/kinesis-batch.ts'
-import { recordEventBytes } from '../events/event-size.ts'
+import { answerKeys, packBatch, type EventSource, type WindowOfCall } from '../events/kinesis-batch.ts'
 import { kinesisEvent, type KinesisEvent } from '../events/kinesis-event.ts'
 import { failureDocument, type FailureDocument } from '../failures/failure-document.ts'
 import type { RecordFilter } from 'millrace/protocol'
 import type { InvocationResult } from '../invocation.ts'
 import { judgedAnswer } from '../mapping/judged-answer.ts'
-import { laneOfKey } from '../mapping/lane-of-key.ts'
 import { pieceOfSettled } from '../mapping/machine-progress.ts'
+import { mappedRecord } from '../mapping/mapped-record.ts'
 import type { MappingRules } from '../mapping/rules.ts'
 import { ShardMachine } from '../mapping/shard-machine.ts'
-import type { MappedRecord, MappingAction, Settled, Work, WorkOutcome } from '../mapping/work.ts'
+import type { MappingAction, Settled, Work, WorkOutcome } from '../mapping/work.ts'
 import type { PackedRecords } from '../output/packed-records.ts'
 import type { ShardProgress, Standstill } from '../progress/shard-progress.ts'
 import type { SeededRandom } from './seeded-random.ts'
@@ -41,7 +40,8 @@ export interface ShardSimulationParts {
 /** Where a call is made. */
 export interface CallPlace {
   readonly shardId: string
-  readonly records: readonly SimulatedRecord[]
+  /** Gives keys to the records of an answer; undefined: there is no output stream. */
+  readonly keyOf: ((index: number, count: number) => string) | undefined
 }
 
 type Machine = ShardMachine<SimulatedRecord, PackedRecords>
@@ -139,20 +139,10 @@ export class ShardSimulation {
 
   #receive(records: readonly SimulatedRecord[]): void {
     const { filter, now, source } = this.#parts
-    const receivedAt = now()
-    const mapped: MappedRecord<SimulatedRecord>[] = []
-    for (const record of records) {
-      const { partitionKey, bytes, sequenceNumber, arrivalTime } = record
-      if (filter?.({ partitionKey, data: bytes }) === false) continue
-      mapped.push({
-        sequenceNumber,
-        arrivedAt: arrivalTime.getTime(),
-        receivedAt,
-        lane: laneOfKey(partitionKey, this.#machine.lanes),
-        eventBytes: recordEventBytes(bytes.length, partitionKey, source.eventSourceArn.length),
-        record,
-      })
-    }
+    const { lanes } = this.#machine
+    const mapped = records
+      .filter(({ partitionKey, bytes }) => filter?.({ partitionKey, data: bytes }) !== false)
+      .map((record) => mappedRecord(record, { source, lanes, receivedAt: now() }))
     this.#machine.receive(mapped, records.at(-1)!.sequenceNumber + 1)
   }
 
@@ -165,8 +155,9 @@ export class ShardSimulation {
   async #invoke(work: Work<SimulatedRecord>, window: WindowOfCall | undefined): Promise<void> {
     const { source, wantsRecords, reportsItemFailures, call, shard, random, now } = this.#parts
     const records = work.records.map(({ record }) => record)
-    const event = kinesisEvent(packBatch(records, { source, window, wantsRecords }))
-    const result = await call(event, { shardId: shard.shardId, records })
+    const batch = packBatch(records, { source, window, wantsRecords })
+    const keyOf = wantsRecords ? answerKeys(batch) : undefined
+    const result = await call(kinesisEvent(batch), { shardId: shard.shardId, keyOf })
     const outcome: WorkOutcome<PackedRecords> = judgedAnswer(result, {
       records,
       shardIndex: source.shardIndex,

@@ -14,6 +14,8 @@ export interface SimulatedRecord {
 export interface SimulatedShard {
   readonly index: number
   readonly shardId: string
+  /** A child counts as created a second after its parents were closed, as in the broker: its sequence numbers are above theirs. */
+  readonly createdAt: number
   readonly low: number
   readonly high: number
   readonly parents: readonly number[]
@@ -22,16 +24,18 @@ export interface SimulatedShard {
 }
 
 const HASH_MAX = 2 ** 32 - 1
+const SECOND_MS = 1000
 
 export class SimulatedStream {
   readonly shards: SimulatedShard[] = []
   readonly #hash = new Uint32Array(4)
   #nextNumber = 0
 
-  constructor(shards: number) {
+  constructor(shards: number, createdAt: number) {
     const size = 2 ** 32 / shards
     for (let i = 0; i < shards; i++) {
-      this.#open({ low: Math.floor(i * size), high: Math.floor((i + 1) * size) - 1, parents: [] })
+      const [low, high] = [Math.floor(i * size), Math.floor((i + 1) * size) - 1]
+      this.#open({ low, high, parents: [], createdAt })
     }
   }
 
@@ -49,25 +53,33 @@ export class SimulatedStream {
   }
 
   /** Splits a shard in the middle; does nothing where it has one hash key alone. */
-  split({ index, low, high }: SimulatedShard): void {
+  split(shard: SimulatedShard, at: number): void {
+    const { index, low, high } = shard
     if (low === high) return
     const middle = low + Math.floor((high - low) / 2)
-    this.shards[index]!.isClosed = true
-    this.#open({ low, high: middle, parents: [index] })
-    this.#open({ low: middle + 1, high, parents: [index] })
+    shard.isClosed = true
+    const createdAt = createdAfter([shard], at)
+    this.#open({ low, high: middle, parents: [index], createdAt })
+    this.#open({ low: middle + 1, high, parents: [index], createdAt })
   }
 
   /** Merges a shard with the one above it; does nothing where there is none. */
-  merge({ index, low, high }: SimulatedShard): void {
-    const above = this.open.find((shard) => shard.low === high + 1)
+  merge(shard: SimulatedShard, at: number): void {
+    const { index, low, high } = shard
+    const above = this.open.find((other) => other.low === high + 1)
     if (high === HASH_MAX || above === undefined) return
-    this.shards[index]!.isClosed = true
+    shard.isClosed = true
     above.isClosed = true
-    this.#open({ low, high: above.high, parents: [index, above.index] })
+    const createdAt = createdAfter([shard, above], at)
+    this.#open({ low, high: above.high, parents: [index, above.index], createdAt })
   }
 
-  #open({ low, high, parents }: Pick<SimulatedShard, 'low' | 'high' | 'parents'>): void {
+  #open(shard: Pick<SimulatedShard, 'low' | 'high' | 'parents' | 'createdAt'>): void {
     const index = this.shards.length
-    this.shards.push({ index, shardId: shardIdOf(index), low, high, parents, records: [], isClosed: false })
+    this.shards.push({ ...shard, index, shardId: shardIdOf(index), records: [], isClosed: false })
   }
+}
+
+function createdAfter(parents: readonly SimulatedShard[], closedAt: number): number {
+  return Math.max(closedAt, ...parents.map(({ createdAt }) => createdAt)) + SECOND_MS
 }

@@ -8,7 +8,6 @@ import {
   type PackableRecord,
   type WindowOfCall,
 } from '../events/kinesis-batch.ts'
-import { recordEventBytes } from '../events/event-size.ts'
 import { detached, waitingRecords } from '../events/waiting-records.ts'
 import type { FailureDocument } from '../failures/failure-document.ts'
 import { failureDocument } from '../failures/failure-document.ts'
@@ -23,11 +22,11 @@ import type { ShardProgress, Standstill } from '../progress/shard-progress.ts'
 import type { MappingMeter } from '../reports/mapping-meter.ts'
 import { Insistence, type Insisted } from './insistence.ts'
 import { judgedAnswer } from './judged-answer.ts'
-import { laneOfKey } from './lane-of-key.ts'
 import { pieceOfSettled } from './machine-progress.ts'
+import { mappedRecord } from './mapped-record.ts'
 import { mappingLimits, type MappingRules } from './rules.ts'
 import { ShardMachine } from './shard-machine.ts'
-import type { MappedRecord, MappingAction, Settled, Work, WorkOutcome } from './work.ts'
+import type { MappingAction, Settled, Work, WorkOutcome } from './work.ts'
 
 /** What a run of a shard needs. */
 export interface ShardRunParts {
@@ -65,7 +64,6 @@ export class ShardRun {
   readonly #lost = new AbortController()
   readonly #insistence: Insistence
   readonly #waiters: { readonly isOver: () => boolean; readonly resolve: () => void }[] = []
-  readonly #arnCharacters: number
   #output: ShardProgress['output']
   #formerLanes: readonly FormerLanes[]
   #context: BatchContext | undefined
@@ -80,7 +78,7 @@ export class ShardRun {
   #savedPosition = 0
 
   constructor(parts: ShardRunParts) {
-    const { rules, progress, random, source } = parts
+    const { rules, progress, random } = parts
     this.#parts = parts
     this.#machine = new ShardMachine({ rules, progress, random })
     this.#output = progress?.output
@@ -90,8 +88,6 @@ export class ShardRun {
       isOver: (error) => this.#isTaken(error),
       onChange: () => this.#pump(),
     })
-    this.#arnCharacters =
-      source.eventSourceArn.length + source.invokeIdentityArn.length + source.region.length
   }
 
   /** Takes records. Returns a promise that fulfils when there is room for more; undefined if there is. */
@@ -99,7 +95,7 @@ export class ShardRun {
     const isFirst = this.#context === undefined
     this.#context = context
     if (isFirst) this.#begin(context, records[0]?.sequenceNumber ?? context.position)
-    const { filter, now, meter } = this.#parts
+    const { filter, now, meter, source } = this.#parts
     const { lanes } = this.#machine
     const passed =
       filter === undefined
@@ -111,17 +107,7 @@ export class ShardRun {
     // Of several lanes, one may wait while batches go through the others.
     const waiting = lanes > 1 ? left.map(detached) : waitingRecords(left)
     const receivedAt = now()
-    const mapped = waiting.map((record): MappedRecord<Record> => {
-      const { sequenceNumber, partitionKey, bytes, arrivalTime } = record
-      return {
-        sequenceNumber,
-        arrivedAt: arrivalTime.getTime(),
-        receivedAt,
-        lane: laneOfKey(partitionKey, lanes),
-        eventBytes: recordEventBytes(bytes.length, partitionKey, this.#arnCharacters),
-        record,
-      }
-    })
+    const mapped = waiting.map((record) => mappedRecord<Record>(record, { source, lanes, receivedAt }))
     this.#machine.receive(mapped, context.position)
     this.#pump()
     if (this.#hasRoom()) return undefined

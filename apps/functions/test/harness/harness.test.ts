@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseKinesisSequenceNumber } from 'millrace/protocol'
 import { expect, test } from 'vitest'
 import {
   createFunctionHarness,
@@ -241,4 +242,70 @@ test('a handler that does not end fails its run, and a mapping that cannot be us
   await expect(harness.run()).rejects.toThrow(/The handler did not end within 20 ms/)
   expect(() => createFunctionHarness({ handler: enrich, mapping: { batchSize: 0 } })).toThrow(/batchSize/)
   expect(() => createFunctionHarness({})).toThrow('A harness needs a handler or a module.')
+})
+
+test('takes bytes out of an answer as bytes, as the app does, and shows what the handler gave', async () => {
+  const bytes = Buffer.of(0, 255, 1)
+  const harness = createFunctionHarness({
+    handler: () => ({ records: [{ data: bytes, partitionKey: 'own' }, { data: { n: 1 } }], more: 1 }),
+    mapping: { to: { stream: 'out' } },
+  })
+  harness.put({ partitionKey: 'a', data: 'one' })
+  await harness.run()
+  expect(
+    harness.output.map(({ partitionKey, data }) => [partitionKey, Buffer.from(data).toString('hex')]),
+  ).toEqual([
+    ['own', '00ff01'],
+    [expect.stringMatching(/^0-0-1$/), Buffer.from('{"n":1}').toString('hex')],
+  ])
+  expect(harness.calls[0]!.payload).toEqual({
+    records: [{ data: { type: 'Buffer', data: [0, 255, 1] }, partitionKey: 'own' }, { data: { n: 1 } }],
+    more: 1,
+  })
+})
+
+test.each([
+  ['Runtime.MarshalError', 'no JSON', () => ({ n: 1n })],
+  ['Function.ResponseSizeTooLarge', 'too large', () => 'x'.repeat(7_000_000)],
+])('fails with %s where an answer is %s, as the app does', async (errorType, _, handler) => {
+  const harness = createFunctionHarness({ handler, mapping: { retriesMax: 0 } })
+  harness.put({ partitionKey: 'a', data: 'one' })
+  await harness.run()
+  expect(harness.calls).toMatchObject([{ error: { errorType } }])
+  expect(harness.failures).toHaveLength(1)
+})
+
+test('begins when it is told to, with sequence numbers of that time, and refuses shards that cannot be', async () => {
+  const startAt = 1_500_000_000_000
+  const harness = createFunctionHarness({ handler: () => undefined, startAt })
+  harness.put({ partitionKey: 'a', data: 'one' })
+  await harness.run()
+  const [record] = harness.calls[0]!.event.Records
+  expect(record!.kinesis.approximateArrivalTimestamp).toBe(startAt / 1000)
+  expect(parseKinesisSequenceNumber(record!.kinesis.sequenceNumber)).toMatchObject({
+    shardCreatedSeconds: startAt / 1000,
+  })
+  for (const shards of [0, 9, 1.5]) {
+    expect(() => createFunctionHarness({ handler: () => undefined, shards })).toThrow('shards must be 1 to 8')
+  }
+})
+
+test('sequence numbers of a key rise through splits and merges', async () => {
+  const options = {
+    handler: () => undefined,
+    shards: 2,
+    faults: { reshards: 0.5 },
+    mapping: { batchSize: 5 },
+  }
+  await forSeeds({ ...options, seeds: 10 }, async (harness) => {
+    harness.put(...clicks(harness, 300))
+    await harness.run()
+    const last = new Map<string, bigint>()
+    for (const { event } of harness.calls)
+      for (const { kinesis } of event.Records) {
+        const number = BigInt(kinesis.sequenceNumber)
+        expect(number).toBeGreaterThan(last.get(kinesis.partitionKey) ?? 0n)
+        last.set(kinesis.partitionKey, number)
+      }
+  })
 })

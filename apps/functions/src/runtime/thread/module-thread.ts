@@ -3,9 +3,6 @@
 // with a last answer, after which the thread waits for its end.
 import { answerKeys } from '../../events/kinesis-batch.ts'
 import type { InvocationEvent } from '../../invocation.ts'
-import type { PackedRecords } from '../../output/packed-records.ts'
-import { AnswerFault, takeOutput } from '../../output/answer.ts'
-import type { RuntimeLimits } from '../limits.ts'
 import type {
   FunctionError,
   ThreadAnswer,
@@ -14,10 +11,12 @@ import type {
   ThreadTask,
 } from '../thread-contract.ts'
 import { phases, setPhase } from '../phases.ts'
+import { answerOf } from './answer-of.ts'
+import { callContext, type CallContext } from './call-context.ts'
 import { describeError } from './describe-error.ts'
 import { LoadFailure, type Handler } from './load-handler.ts'
 import type { PrintedLines } from './printed-lines.ts'
-import { runHandler, type CallContext, type UntilIdle } from './run-handler.ts'
+import { runHandler, type UntilIdle } from './run-handler.ts'
 
 export interface ModuleThreadParts {
   readonly setup: ThreadSetup
@@ -117,23 +116,19 @@ export class ModuleThread {
       context: this.#contextOf(task),
       untilIdle: this.#untilIdle,
     })
-    return outcomeOf(value, task.event, setup)
+    const { event: given } = task
+    const keyOf = given.kind === 'kinesis' && given.batch.wantsRecords ? answerKeys(given.batch) : undefined
+    return answerOf(value, keyOf, setup.limits)
   }
 
   #contextOf({ requestId, timeoutMs }: ThreadTask): CallContext {
     const { setup, monotonic } = this.#parts
     const deadline = monotonic() + timeoutMs
-    return {
-      functionName: setup.functionName,
-      functionVersion: '$LATEST',
-      invokedFunctionArn: setup.functionArn,
-      memoryLimitInMB: String(setup.memoryMiB),
-      awsRequestId: requestId,
-      logGroupName: `/aws/lambda/${setup.functionName}`,
-      logStreamName: setup.functionName,
-      callbackWaitsForEmptyEventLoop: true,
-      getRemainingTimeInMillis: () => Math.max(0, Math.round(deadline - monotonic())),
-    }
+    return callContext({
+      ...setup,
+      requestId,
+      remainingMs: () => Math.max(0, Math.round(deadline - monotonic())),
+    })
   }
 
   /** Why the thread is to be replaced, where it holds too much. */
@@ -147,39 +142,4 @@ export class ModuleThread {
 function buffersOf(outcome: ThreadAnswer['outcome']): readonly ArrayBuffer[] {
   const output = outcome.ok ? outcome.output : undefined
   return output === undefined ? [] : [output.bytes.buffer, output.ends.buffer]
-}
-
-/** The answer as text, or why it is none. */
-function outcomeOf(value: unknown, event: InvocationEvent, { limits }: ThreadSetup): ThreadAnswer['outcome'] {
-  let json: string
-  let output: PackedRecords | undefined
-  try {
-    let payload = value
-    if (event.kind === 'kinesis' && event.batch.wantsRecords) {
-      ;({ payload, output } = takeOutput(value, answerKeys(event.batch)))
-    }
-    // What has no JSON, such as a function, is null as undefined is.
-    const text: string | undefined = JSON.stringify(payload)
-    json = text ?? 'null'
-  } catch (thrown) {
-    return { ok: false, error: answerError(thrown, limits) }
-  }
-  const bytes = Buffer.byteLength(json) + (output?.bytes.length ?? 0)
-  if (bytes <= limits.answerBytesMax) return { ok: true, json, output }
-  return {
-    ok: false,
-    error: {
-      errorType: 'Function.ResponseSizeTooLarge',
-      errorMessage: `Response payload size (${bytes} bytes) exceeded maximum allowed payload size (${limits.answerBytesMax} bytes).`,
-    },
-  }
-}
-
-function answerError(thrown: unknown, limits: RuntimeLimits): FunctionError {
-  const { errorType, errorMessage } = describeError(thrown, limits)
-  if (thrown instanceof AnswerFault) return { errorType, errorMessage }
-  return {
-    errorType: 'Runtime.MarshalError',
-    errorMessage: `Unable to stringify response body: ${errorMessage}`,
-  }
 }

@@ -1,18 +1,6 @@
 // Calls a handler, whichever way it gives its result: a promise, a callback, or the value itself. Runs in a thread of a module.
+import type { CallContext } from './call-context.ts'
 import type { Handler } from './load-handler.ts'
-
-/** The context of a call, as Lambda's Node runtime has it. */
-export interface CallContext {
-  readonly functionName: string
-  readonly functionVersion: string
-  readonly invokedFunctionArn: string
-  readonly memoryLimitInMB: string
-  readonly awsRequestId: string
-  readonly logGroupName: string
-  readonly logStreamName: string
-  callbackWaitsForEmptyEventLoop: boolean
-  getRemainingTimeInMillis(): number
-}
 
 /** Tells when nothing is under way in the thread any more. */
 export type UntilIdle = () => Promise<void>
