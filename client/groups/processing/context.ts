@@ -29,7 +29,8 @@ export interface BatchContext<T = Uint8Array> {
   /**
    * With `checkpoint: 'manual'`: true in the last call for the shard, which has no records. The shard has ended, or goes to
    * another member: finish and checkpoint what is held. The lease is renewed until the call has returned, and nobody else
-   * gets the shard before.
+   * gets the shard before. A shard that has ended counts as processed when the call fulfils, unless `closing` has fired by then: the next
+   * member begins at the last checkpoint.
    */
   readonly isLast: boolean
   /**

@@ -116,7 +116,8 @@ export class ShardWork<T> {
       if (shard.isLost) return 'lost'
       if (!isFinished) return await this.#release()
     }
-    if (!isThrough) return await this.#release()
+    // A last call that the shard's closing cut short has not processed what it held: the next member sees to the end.
+    if (!isThrough || (settings.checkpoint === 'manual' && shard.isClosing)) return await this.#release()
     shard.isEnding = true
     await saver.save(shard, shard.cursor?.next ?? shard.stored ?? 0, true)
     return 'ended'

@@ -188,9 +188,12 @@ export class MappingRun {
       await run.receive(records, context)
       return
     }
-    await run.finish(context)
-    this.#shards.delete(shardKey(context))
-    await run.abort()
+    try {
+      await run.finish(context)
+    } finally {
+      this.#shards.delete(shardKey(context))
+      await run.abort()
+    }
   }
 
   /** The run of a shard's lease. One that cannot be begun is begun again, until the shard goes away. */

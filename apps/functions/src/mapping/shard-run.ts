@@ -114,7 +114,7 @@ export class ShardRun {
     return this.#until(() => this.#hasRoom())
   }
 
-  /** The last call for the shard: it has ended, or goes to another member. Rejects if records are left that should not be. */
+  /** The last call for the shard: it has ended, or goes to another member. Rejects if records are left, which others process then. */
   async finish(context: BatchContext): Promise<void> {
     this.#context = context
     if (!context.closing.aborted) this.#machine.end()
@@ -123,12 +123,13 @@ export class ShardRun {
       () =>
         this.#lost.signal.aborted || this.#machine.isThrough || (context.closing.aborted && this.#isAtRest),
     )
-    if (this.#lost.signal.aborted) return
+    if (this.#lost.signal.aborted) throw new Error('Another member has the shard.')
     const isThrough = this.#machine.isThrough
     await this.#saving
     if (this.#hasNews) await this.#save()
     await this.#checkpointAt(context, this.#machine.position)
-    if (!isThrough && !context.closing.aborted) throw new Error('The shard is not processed to its end.')
+    // Also where it is given back: what has ended is taken for processed where this call does not fail.
+    if (!isThrough) throw new Error('The shard is not processed to its end.')
   }
 
   /** What is skipped by command has changed. */

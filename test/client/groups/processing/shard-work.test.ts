@@ -191,6 +191,24 @@ describe('the work on a shard', () => {
     })
   })
 
+  it("with 'manual', a last call that is told to end is not the end of a shard that has ended", async () => {
+    await withGroup(1, async (test) => {
+      fill(test.broker, 0, [3])
+      test.broker.split(0)
+      let isLast = false
+      const first = await test.join({ checkpoint: 'manual' }, async (_, context) => {
+        if (!context.isLast) return
+        isLast = true
+        if (!context.closing.aborted)
+          await new Promise((resolve) => context.closing.addEventListener('abort', resolve))
+      })
+      await test.until(() => isLast)
+      await driven(first.group.stop())
+      const second = await test.join({ checkpoint: 'manual' })
+      await test.until(() => second.handled.length === 3)
+    })
+  })
+
   it('a checkpoint for a record of another shard, or behind those of the call, is refused', async () => {
     await withGroup(1, async (test) => {
       fill(test.broker, 0, [3])
