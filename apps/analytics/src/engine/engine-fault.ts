@@ -1,6 +1,7 @@
 // What DuckDB refuses, by what its user can do about it. Pure.
 
-export type EngineFaultCode = 'parse' | 'bind' | 'convert' | 'memory' | 'full' | 'interrupted' | 'other'
+export type EngineFaultCode =
+  'parse' | 'bind' | 'convert' | 'file' | 'memory' | 'full' | 'interrupted' | 'other'
 
 /** A statement that DuckDB has not carried out. */
 export class EngineFault extends Error {

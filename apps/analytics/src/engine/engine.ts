@@ -42,6 +42,8 @@ export class Engine implements AsyncDisposable {
     // Not an option at the start: the extension that knows time zones is loaded by then.
     const connection = await instance.connect()
     await connection.run(`SET GLOBAL TimeZone = 'UTC'`)
+    // What is divided by zero is NULL, as in other databases, and no infinity, which JSON has no form for.
+    await connection.run('SET GLOBAL ieee_floating_point_ops = false')
     connection.closeSync()
     return new Engine(instance, threads)
   }

@@ -10,6 +10,7 @@ import {
   type Scope,
 } from './planning.ts'
 import type { Column, Relation } from './relation.ts'
+import type { EndlessSubquery } from './subqueries.ts'
 import { eachExpression, replaced, type Expression, type Subquery } from './text/tree.ts'
 
 /** Aggregates whose value is another when rows come in another order. */
@@ -22,13 +23,14 @@ const ordered = new Set(
 /** Names that stand for expressions of the SELECT, in small letters. */
 export type Aliases = ReadonlySet<string>
 
-/** Notes the columns that expressions read, and plans their subqueries. */
+/** Notes the columns that expressions read, and plans their subqueries. Those that read streams are `endless`, or refused without it. */
 export async function readExpressions(
   planning: Planning,
   parts: unknown,
   env: Env,
   scope: Scope,
   aliases: Aliases,
+  endless?: EndlessSubquery[],
 ): Promise<void> {
   const subqueries: Expression[] = []
   const parameters = new Set<string>()
@@ -60,8 +62,10 @@ export async function readExpressions(
   }
   eachExpression(parts, visit)
   for (const expression of subqueries) {
-    const { kind } = await planning.query((expression.subquery as Subquery).node, env, scope)
-    if (kind !== 'bounded')
+    const relation = await planning.query((expression.subquery as Subquery).node, env, scope)
+    if (relation.kind === 'bounded') continue
+    if (endless !== undefined) endless.push({ expression, relation })
+    else
       refuseEndless(
         planning,
         expression,

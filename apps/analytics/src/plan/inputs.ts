@@ -67,15 +67,22 @@ export class Inputs {
     }
   }
 
-  async #neededSql(held: string, { window, keys = [], filters, span }: Need): Promise<string> {
+  async #neededSql(held: string, need: Need): Promise<string> {
+    const { window, keys = [], filters, span, last } = need
     const left = minus(until, span)
-    if (window?.kind !== 'session') {
-      const last = window === undefined ? 'millrace_time' : lastEnd(window, 'millrace_time')
-      return `SELECT rowid FROM ${held} WHERE ${last} ${window === undefined ? '>=' : '>'} ${left}`
-    }
     const printed = (expressions: readonly (typeof keys)[number][]) =>
       Promise.all(expressions.map((expression) => this.#parser.printExpression(expression)))
     const condition = conjunction(filters)
+    if (window?.kind !== 'session') {
+      const end = window === undefined ? 'millrace_time' : lastEnd(window, 'millrace_time')
+      const needed = `SELECT rowid FROM ${held} WHERE ${end} ${window === undefined ? '>=' : '>'} ${left}`
+      if (last === undefined) return needed
+      const by = keys.length === 0 ? '' : `PARTITION BY ${(await printed(keys)).join(', ')} `
+      const ties = (await printed(last.ties)).map((tie) => `, ${tie} DESC NULLS FIRST`).join('')
+      const also = condition === null ? '' : ` AND ${await this.#parser.printExpression(condition)}`
+      const places = `SELECT rowid AS millrace_row, row_number() OVER (${by}ORDER BY millrace_time DESC${ties}) AS millrace_place FROM ${held} WHERE millrace_time < ${left}${also}`
+      return `${needed} UNION SELECT millrace_row FROM (${places}) WHERE millrace_place <= ${last.rows}`
+    }
     const where = condition === null ? '' : ` WHERE ${await this.#parser.printExpression(condition)}`
     const named = (await printed(keys)).map((key, at) => `, ${key} AS millrace_by_${at}`).join('')
     const data = `(SELECT rowid AS millrace_row, millrace_time${named} FROM ${held}${where})`
@@ -98,8 +105,8 @@ function lateSql({ window }: Need): string {
 }
 
 function holdOf(needs: readonly Need[]): number | undefined {
-  const each = needs.map(({ window, span }) => {
-    if (window?.kind === 'session') return undefined
+  const each = needs.map(({ window, span, last }) => {
+    if (window?.kind === 'session' || last !== undefined) return undefined
     return span + (window?.size ?? 0) * (window?.kind === 'stagger' ? STAGGER_CHAIN_WINDOWS : 1)
   })
   return each.includes(undefined) ? undefined : Math.max(...each.map(Number))

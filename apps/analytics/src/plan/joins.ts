@@ -1,17 +1,10 @@
 // Joins: of streams with files, of windows with windows of the same bounds, of streams within a span of time.
 import { passedIn } from '../windows/window-sql.ts'
 import { intervalOf } from '../windows/window.ts'
-import { columnOf, faultAt, timed, type Binding, type Planning } from './planning.ts'
-import { boundedRelation, columnNamed, type Column, type Relation } from './relation.ts'
+import { columnOf, faultAt, timed, type Binding, type FromPart, type Planning } from './planning.ts'
+import { boundedRelation, columnNamed, withoutRole, withTime, type Relation } from './relation.ts'
+import { isOf, spansOf, type Span } from './spans.ts'
 import { replaced, type Expression, type TableRef } from './text/tree.ts'
-
-/** What FROM reads: each table by its name, and all of them together. */
-export interface FromPart {
-  readonly bindings: readonly Binding[]
-  readonly relation: Relation
-  /** Conditions that only complete results meet; of an interval join. */
-  readonly emission?: Expression | undefined
-}
 
 /** Returns what a join makes of two parts. Conditions are those of ON, and of WHERE where no row is kept without a match. */
 export async function joined(
@@ -72,7 +65,7 @@ function refuseKeptFile(planning: Planning, join: TableRef, l: Relation, r: Rela
     )
 }
 
-/** Whether the conditions have both sides' column of a role equal. */
+/** Whether the conditions, or USING, have both sides' column of a role equal. */
 function isEqual(
   planning: Planning,
   join: TableRef,
@@ -81,49 +74,31 @@ function isEqual(
   right: FromPart,
   conditions: readonly Expression[],
 ): boolean {
-  const roleIn = (part: FromPart, reference: Expression) => {
-    if (reference.class !== 'COLUMN_REF') return false
-    if (!isOf(part, reference)) return false
-    return columnOf(planning, reference, part)?.role?.role === role
-  }
   const using = (join.using_columns ?? []).some(
     (name) =>
       columnNamed(left.relation, name)?.role?.role === role &&
       columnNamed(right.relation, name)?.role?.role === role,
   )
-  return (
-    using ||
-    conditions.some((condition) => {
-      if (condition.type !== 'COMPARE_EQUAL') return false
-      const [a, b] = [condition['left'] as Expression, condition['right'] as Expression]
-      return (roleIn(left, a) && roleIn(right, b)) || (roleIn(left, b) && roleIn(right, a))
-    })
-  )
+  return using || isEqualIn(planning, role, left, right, conditions)
 }
 
-/** Whether a reference names a table of a part, or a column that only it has. */
-function isOf(part: FromPart, reference: Expression): boolean {
-  const [first, second] = reference.column_names!
-  const lower = first!.toLowerCase()
-  if (second !== undefined) return part.bindings.some(({ name }) => name.toLowerCase() === lower)
-  return part.bindings.some(({ relation }) =>
-    relation.columns.some(({ name }) => name.toLowerCase() === lower),
-  )
-}
-
-/** A column of one side and what is added to it. */
-interface Term {
-  readonly side: 'left' | 'right'
-  readonly reference: Expression
-  readonly shift: number
-}
-
-/** Right time minus left time, at least and at most. */
-interface Span {
-  readonly left: Expression
-  readonly right: Expression
-  lo?: number
-  hi?: number
+/** Whether the conditions have both sides' column of a role equal. */
+export function isEqualIn(
+  planning: Planning,
+  role: 'window_start' | 'window_end',
+  left: FromPart,
+  right: FromPart,
+  conditions: readonly Expression[],
+): boolean {
+  const roleIn = (part: FromPart, reference: Expression) =>
+    reference.class === 'COLUMN_REF' &&
+    isOf(part, reference) &&
+    columnOf(planning, reference, part)?.role?.role === role
+  return conditions.some((condition) => {
+    if (condition.type !== 'COMPARE_EQUAL') return false
+    const [a, b] = [condition['left'] as Expression, condition['right'] as Expression]
+    return (roleIn(left, a) && roleIn(right, b)) || (roleIn(left, b) && roleIn(right, a))
+  })
 }
 
 async function intervalJoin(
@@ -137,11 +112,12 @@ async function intervalJoin(
   const span = (await spansOf(planning, left, right, conditions)).find(
     ({ lo, hi }) => lo !== undefined && hi !== undefined,
   )
-  if (left.emission !== undefined || right.emission !== undefined)
+  const hasPairs = (part: FromPart) => part.bindings.length > 1 && part.emission !== undefined
+  if (hasPairs(left) && hasPairs(right))
     throw faultAt(
       planning,
       join,
-      'A join of more than two streams is written in steps: WITH pairs AS (SELECT … the first two …) SELECT … FROM pairs JOIN the third.',
+      'Two joins are joined in steps: WITH pairs AS (SELECT … the first two …) SELECT … FROM pairs JOIN the next one.',
     )
   if (span === undefined)
     throw faultAt(
@@ -165,19 +141,28 @@ async function intervalJoin(
     timed(planning, left.relation, columnOf(planning, span.left, left), span.left),
     timed(planning, right.relation, columnOf(planning, span.right, right), span.right),
   ] as const
+  const type = join.join_type!
+  const keeps = { left: /^(LEFT|OUTER|FULL)$/.test(type), right: /^(RIGHT|OUTER|FULL)$/.test(type) }
+  if ((keeps.left && times[0].isNullable) || (keeps.right && times[1].isNullable))
+    throw faultAt(
+      planning,
+      join,
+      'Rows without a match have no time to join by: bound it by the time of the rows that are kept before.',
+    )
   const delay = Math.max(times[0].delay, times[1].delay)
   const held = Math.max(hi, 0) + Math.max(-lo, 0) + delay
   const emission = await emissionOf(planning, span, delay)
-  const role = (part: FromPart, reference: Expression, wait: number) =>
-    part.bindings.map((binding) =>
-      isBinding(part, binding, reference)
-        ? {
-            ...binding,
-            relation: withTime(binding.relation, reference.column_names!.at(-1)!, delay + Math.max(0, wait)),
-          }
-        : binding,
-    )
-  const bindings = [...role(left, span.left, hi), ...role(right, span.right, -lo)]
+  const role = (part: FromPart, reference: Expression, wait: number, isNullable: boolean) =>
+    part.bindings.map((binding) => {
+      const own = { ...binding.relation, columns: binding.relation.columns.map(withoutRole) }
+      if (!isBinding(part, binding, reference)) return { ...binding, relation: own }
+      const time = { role: 'time', delay: delay + Math.max(0, wait), isNullable } as const
+      return { ...binding, relation: withTime(own, reference.column_names!.at(-1)!, time) }
+    })
+  const bindings = [
+    ...role(left, span.left, hi, keeps.right || (times[0].isNullable ?? false)),
+    ...role(right, span.right, -lo, keeps.left || (times[1].isNullable ?? false)),
+  ]
   const needs = [...times[0].needs, ...times[1].needs].map((need) => ({ ...need, span: need.span + held }))
   return {
     bindings: bindings.map((binding) => ({
@@ -202,13 +187,6 @@ function isBinding(part: FromPart, binding: Binding, reference: Expression): boo
   return part.bindings.length === 1 || columnNamed(binding.relation, first!) !== undefined
 }
 
-function withTime(relation: Relation, name: string, delay: number): Relation {
-  const found = columnNamed(relation, name)
-  const others = relation.columns.filter((column) => column.name.toLowerCase() !== name.toLowerCase())
-  const time: Column = { name, base: found?.base, role: { role: 'time', delay } }
-  return { ...relation, columns: [...others, time] }
-}
-
 /** A pair is complete with its later row, a row without a match once none can come. */
 async function emissionOf(planning: Planning, span: Span, delay: number): Promise<Expression> {
   const [lo, hi] = [span.lo!, span.hi!]
@@ -218,61 +196,4 @@ async function emissionOf(planning: Planning, span: Span, delay: number): Promis
   const tree = await planning.parser.parse(`SELECT 1 WHERE ${passedIn(at, delay)}`)
   const names: Record<string, Expression> = { millrace_left: span.left, millrace_right: span.right }
   return replaced(tree.statements[0]!.node.where_clause!, (part) => names[part.column_names?.[0] ?? ''])
-}
-
-async function spansOf(
-  planning: Planning,
-  left: FromPart,
-  right: FromPart,
-  conditions: readonly Expression[],
-): Promise<readonly Span[]> {
-  const spans: Span[] = []
-  const note = (later: Term | undefined, earlier: Term | undefined) => {
-    if (later === undefined || earlier === undefined || later.side === earlier.side) return
-    // later + its shift >= earlier + its shift
-    const [a, b] = later.side === 'right' ? [earlier, later] : [later, earlier]
-    const key = (span: Span) =>
-      nameOf(span.left) === nameOf(a.reference) && nameOf(span.right) === nameOf(b.reference)
-    let span = spans.find(key)
-    if (span === undefined) spans.push((span = { left: a.reference, right: b.reference }))
-    if (later.side === 'right') span.lo = Math.max(span.lo ?? -Infinity, earlier.shift - later.shift)
-    else span.hi = Math.min(span.hi ?? Infinity, later.shift - earlier.shift)
-  }
-  for (const condition of conditions) {
-    const term = (name: string) => termOf(planning, left, right, condition[name] as Expression)
-    if (condition.type.startsWith('COMPARE_GREATERTHAN')) note(await term('left'), await term('right'))
-    else if (condition.type.startsWith('COMPARE_LESSTHAN')) note(await term('right'), await term('left'))
-    else if (condition.type === 'COMPARE_BETWEEN') {
-      note(await term('input'), await term('lower'))
-      note(await term('upper'), await term('input'))
-    }
-  }
-  return spans
-}
-
-const nameOf = (reference: Expression) => reference.column_names!.join('.').toLowerCase()
-
-/** Returns a column, or a column and a constant interval. */
-async function termOf(
-  planning: Planning,
-  left: FromPart,
-  right: FromPart,
-  expression: Expression,
-): Promise<Term | undefined> {
-  if (expression.class === 'CAST') return termOf(planning, left, right, expression['child'] as Expression)
-  if (expression.class === 'COLUMN_REF') {
-    if (isOf(left, expression)) return { side: 'left', reference: expression, shift: 0 }
-    return isOf(right, expression) ? { side: 'right', reference: expression, shift: 0 } : undefined
-  }
-  const name = expression.function_name
-  const [a, b] = expression.children ?? []
-  if ((name !== '+' && name !== '-') || a === undefined || b === undefined) return undefined
-  const term = await termOf(planning, left, right, a)
-  const [of, constant] =
-    term === undefined && name === '+' ? [await termOf(planning, left, right, b), a] : [term, b]
-  if (of === undefined) return undefined
-  const { parser } = planning
-  const value = await parser.valueOf(`epoch_us(CAST(${await parser.printExpression(constant)} AS INTERVAL))`)
-  if (value === undefined) return undefined
-  return { ...of, shift: of.shift + (name === '-' ? -1 : 1) * Number(value) }
 }

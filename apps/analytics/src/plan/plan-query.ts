@@ -3,13 +3,14 @@ import { rewriteKinesis } from './kinesis/rewrite.ts'
 import { withoutKinesisForms } from './kinesis/forms.ts'
 import { blankOutside, tokensOf } from './text/lexer.ts'
 import { Inputs } from './inputs.ts'
-import type { SqlParser } from './text/parser.ts'
+import { makeNeverFail } from './text/never-failing.ts'
+import { positionOf, type SqlParser } from './text/parser.ts'
 import { PlanFault, placeIn } from './plan-fault.ts'
 import type { Planning } from './planning.ts'
 import type { PlannedStatement, QueryPlan } from './query-plan.ts'
 import { queryOf } from './select.ts'
 import { nameAt, splitStatements, type Statement } from './text/statements.ts'
-import type { QueryNode, Tree } from './text/tree.ts'
+import { eachExpression, type Expression, type QueryNode, type Tree } from './text/tree.ts'
 
 export interface PlanOptions {
   readonly parser: SqlParser
@@ -44,6 +45,10 @@ export async function planQuery(text: string, options: PlanOptions): Promise<Que
     const tree = await parser.parse(isKinesis ? withoutKinesisForms(sql, text) : sql, text)
     const { node } = tree.statements[0]!
     if (isKinesis) rewriteKinesis(node, text)
+    if (isContinuous) {
+      await checkConstants(node, text, parser)
+      makeNeverFail(node, functions)
+    }
     const own = structuredClone(node)
     const planning: Planning = {
       text,
@@ -55,6 +60,7 @@ export async function planQuery(text: string, options: PlanOptions): Promise<Que
       sources: [],
       windows: [],
       files: [],
+      parts: new WeakMap(),
       query: (below, env, outer) => queryOf(planning, below, env, outer),
     }
     const planned = await plannedStatement(planning, statement, tree, inputs, kept)
@@ -63,6 +69,21 @@ export async function planQuery(text: string, options: PlanOptions): Promise<Que
   }
   if (statements.length === 0) throw new PlanFault(text, 0, 'No statement writes to a stream.')
   return { statements, inputs: await inputs.planned() }
+}
+
+/** Refuses constants that are not of their type. */
+async function checkConstants(node: QueryNode, text: string, parser: SqlParser): Promise<void> {
+  const casts: Expression[] = []
+  eachExpression(node, (expression) => {
+    const child = expression['child'] as Expression | undefined
+    if (expression.class === 'CAST' && child?.class === 'CONSTANT' && !expression['try_cast'])
+      casts.push(expression)
+  })
+  for (const cast of casts) {
+    const sql = await parser.printExpression(cast)
+    if ((await parser.valueOf(`(${sql}) IS NULL`)) === undefined)
+      throw new PlanFault(text, positionOf(text, cast['child'] as Expression), `There is no value ${sql}.`)
+  }
 }
 
 /** Streams that a text makes are of the query alone where another of its statements reads them; results go out through the others. */

@@ -24,6 +24,14 @@ export interface Binding {
   readonly relation: Relation
 }
 
+/** What FROM reads: each table by its name, and all of them together. */
+export interface FromPart {
+  readonly bindings: readonly Binding[]
+  readonly relation: Relation
+  /** Conditions that only complete results meet; of an interval join. */
+  readonly emission?: Expression | undefined
+}
+
 export interface Planning {
   readonly text: string
   readonly parser: SqlParser
@@ -36,6 +44,8 @@ export interface Planning {
   readonly sources: Source[]
   readonly windows: PlannedWindow[]
   readonly files: string[]
+  /** What FROM reads, of each SELECT. */
+  readonly parts: WeakMap<QueryNode, FromPart>
   readonly query: (node: QueryNode, env: Env, outer?: Scope) => Promise<Relation>
 }
 
@@ -123,6 +133,8 @@ export async function durationOf(planning: Planning, expression: Expression, wha
 /** The time of a relation's rows by one of its columns. */
 export interface Timed {
   readonly delay: number
+  /** Whether rows may have none: those of a join that had no match. */
+  readonly isNullable?: boolean
   readonly needs: Relation['needs']
 }
 
@@ -137,6 +149,13 @@ export function timed(
   if (relation.kind === 'bounded') {
     if (!planning.isContinuous) return { delay: 0, needs: [] }
     throw faultAt(planning, part, `Windows are made of streams; this reads none.`)
+  }
+  if (relation.kind === 'rows' && relation.parts !== undefined) {
+    const each = relation.parts.map((side) => {
+      const own = column?.place === undefined ? columnNamed(side, name) : side.columns[column.place]
+      return timed(planning, side, own, part).needs
+    })
+    return { delay: 0, needs: each.flat() }
   }
   if (column === undefined) throw faultAt(planning, part, `There is no column ${name} to take the time from.`)
   if (relation.kind === 'rows') {
@@ -161,5 +180,6 @@ export function timed(
     refuseEndless(planning, part, `${name} is not the time of these rows: take ${hint}, and select it there.`)
     return { delay: 0, needs: relation.needs }
   }
-  return { delay: column.role.delay, needs: relation.needs }
+  const { delay, isNullable = false } = column.role
+  return { delay, needs: relation.needs, isNullable }
 }

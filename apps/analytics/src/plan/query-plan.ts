@@ -69,7 +69,7 @@ export interface PlannedInput {
   readonly columns: readonly string[] | 'all'
   /** SQL over the stream's columns whose value, cast to TIMESTAMP, is a row's time; undefined for `rows`, and where a batch has none. */
   readonly time: string | undefined
-  /** How long after its time a row is held, in microseconds; undefined where rows decide (sessions). */
+  /** How long after its time a row is held, in microseconds; undefined where rows decide (sessions, and OVERs that count rows). */
   readonly hold: number | undefined
   /** `SELECT rowid FROM held …`: the rows that results after `millrace_until` need. Undefined without `time`. */
   readonly needed: string | undefined

@@ -1,6 +1,6 @@
 // What is known of a table within a query: how its rows come about, its columns, and which rows of streams they need. Pure.
 import type { PlannedWindow, StatementKind } from './query-plan.ts'
-import type { Expression, TableRef } from './text/tree.ts'
+import { columnRef, type Expression, type TableRef } from './text/tree.ts'
 
 /** A stream where it is read. */
 export interface Source {
@@ -26,16 +26,22 @@ export interface Need {
   readonly filters: readonly Expression[]
   /** How long after its time, in microseconds, a row counts. */
   readonly span: number
+  /** Of each key, so many of its latest rows count however old they are; `ties` order those of one time. */
+  readonly last?: { readonly rows: number; readonly ties: readonly Expression[] } | undefined
 }
 
 /** How a column tells of time: `delay` is how long after that time the watermark must be for all rows of it to be there. */
 export interface TimeRole {
   readonly role: 'window_start' | 'window_end' | 'time'
   readonly delay: number
+  /** Whether rows may have none: those of a join that had no match. */
+  readonly isNullable?: boolean
 }
 
 export interface Column {
   readonly name: string
+  /** Of UNION ALL, its place in each side. */
+  readonly place?: number | undefined
   readonly role?: TimeRole | undefined
   /** The stream that it comes from, and its value over the columns of that. */
   readonly base?: { readonly source: Source; readonly value: Expression } | undefined
@@ -54,6 +60,10 @@ export interface Relation {
   readonly delay: number
   /** Whether a condition on its columns may as well be put on those of its sources. */
   readonly passes: boolean
+  /** Whether its rows are those of its one source that meet the filters, each once. */
+  readonly isOneToOne: boolean
+  /** Of UNION ALL of rows, what each side gives. */
+  readonly parts?: readonly Relation[] | undefined
   /** Restricts the tree to what a run completes. */
   readonly restrict: readonly (() => void)[]
 }
@@ -69,6 +79,7 @@ export function boundedRelation(columns: readonly Column[] = []): Relation {
     filters: [],
     delay: 0,
     passes: true,
+    isOneToOne: false,
     restrict: [],
   }
 }
@@ -78,6 +89,7 @@ export function streamRelation(source: Source): Relation {
   return {
     ...boundedRelation(source.known?.map((name) => columnOfSource(source, name)) ?? []),
     kind: 'rows',
+    isOneToOne: true,
     open: source.known === undefined ? source : undefined,
     sources: [source],
   }
@@ -85,13 +97,7 @@ export function streamRelation(source: Source): Relation {
 
 /** Returns a column of a stream. */
 export function columnOfSource(source: Source, name: string): Column {
-  return {
-    name,
-    base: {
-      source,
-      value: { class: 'COLUMN_REF', type: 'COLUMN_REF', alias: '', query_location: 0, column_names: [name] },
-    },
-  }
+  return { name, base: { source, value: columnRef(name) } }
 }
 
 /** Returns a column by its name, in whatever case. */
@@ -100,3 +106,12 @@ export function columnNamed(relation: Relation, name: string): Column | undefine
   const found = relation.columns.find((column) => column.name.toLowerCase() === lower)
   return found ?? (relation.open === undefined ? undefined : columnOfSource(relation.open, name))
 }
+
+/** Returns a relation of which a column is the time. */
+export function withTime(relation: Relation, name: string, role: TimeRole): Relation {
+  const others = relation.columns.filter((column) => column.name.toLowerCase() !== name.toLowerCase())
+  const time: Column = { name, base: columnNamed(relation, name)?.base, role }
+  return { ...relation, columns: [...others, time] }
+}
+
+export const withoutRole = ({ name, base }: Column): Column => ({ name, base })

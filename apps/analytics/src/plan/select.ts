@@ -1,10 +1,12 @@
 // Queries: SELECT and what joins several of them. What is refused of those that run for ever is refused here.
 import { baseOf, hasAggregate, markAll, readExpressions, refuseGrouping, starred } from './expressions.ts'
-import { withOvers } from './overs.ts'
-import { columnOf, faultAt, refuseEndless, type Env, type Planning, type Scope } from './planning.ts'
+import { withOvers } from './over/overs.ts'
+import { columnOf, faultAt, type Env, type Planning, type Scope } from './planning.ts'
 import type { Column, Relation } from './relation.ts'
+import { firstPart, hasBounds, refuseModifiers } from './modifiers.ts'
+import { withSubqueries, type EndlessSubquery } from './subqueries.ts'
 import { fromOf, withTables } from './tables.ts'
-import { conjunction, conjuncts, type Expression, type QueryNode } from './text/tree.ts'
+import { conjunction, conjuncts, eachExpression, type Expression, type QueryNode } from './text/tree.ts'
 
 /** Returns what is known of the results of a query; its tables are replaced in place. Rejects with `PlanFault`. */
 export async function queryOf(
@@ -73,6 +75,7 @@ async function setOf(planning: Planning, node: QueryNode, env: Env, outer?: Scop
       const other = right.columns[at]?.role
       return {
         name,
+        place: at,
         role:
           role?.role === other?.role
             ? role && { ...role, delay: Math.max(role.delay, other!.delay) }
@@ -85,6 +88,8 @@ async function setOf(planning: Planning, node: QueryNode, env: Env, outer?: Scop
     filters: [],
     delay: Math.max(left.delay, right.delay),
     passes: false,
+    isOneToOne: false,
+    parts: [left, right],
     restrict: [...left.restrict, ...right.restrict],
   }
 }
@@ -115,46 +120,52 @@ function withName(node: QueryNode, env: Env): Env {
   return { tables }
 }
 
-const firstPart = (node: QueryNode): Expression | undefined =>
-  node.select_list?.[0] ?? (node.right && firstPart(node.right))
-
 async function selectOf(planning: Planning, node: QueryNode, env: Env, outer?: Scope): Promise<Relation> {
   const where = conjuncts(node.where_clause)
-  const from = await fromOf(planning, node.from_table!, { env, outer, where })
+  const tables = await fromOf(planning, node.from_table!, { env, outer, where })
+  const endless = await readSelect(planning, node, env, { bindings: tables.bindings, outer })
+  planning.parts.set(node, tables)
+  const from = planning.isContinuous ? await withSubqueries(planning, where, tables, endless) : tables
   const scope: Scope = { bindings: from.bindings, outer }
-  await readSelect(planning, node, env, scope)
   const { emission } = from
-  const before: Relation =
-    emission === undefined || !planning.isContinuous
-      ? from.relation
-      : {
-          ...from.relation,
-          restrict: [() => (node.where_clause = conjunction([...conjuncts(node.where_clause), emission]))],
-        }
+  const before: Relation = {
+    ...filtered(planning, from.relation, where, scope),
+    ...(emission !== undefined &&
+      planning.isContinuous && {
+        restrict: [() => (node.where_clause = conjunction([...conjuncts(node.where_clause), emission]))],
+      }),
+  }
   const over = await withOvers(planning, node, scope, before)
   noteArrival(planning, before, where, scope)
   if (isGrouped(planning, node)) return groupedOf(planning, node, over, scope)
   const columns = outputOf(planning, node, scope).map((column) => ofKind(column, over))
   refuseModifiers(planning, node, over, hasBounds(columns))
-  const filters =
-    over.kind === 'rows' && over.sources.length === 1 ? conditionsOf(planning, where, scope) : []
   return {
     ...over,
     columns,
     open: openOf(node, scope),
-    filters: [...over.filters, ...filters],
     passes: over.passes && node.modifiers.length === 0,
+    isOneToOne: over.isOneToOne && node.modifiers.length === 0 && !hasUnnest(node),
   }
 }
 
-async function readSelect(planning: Planning, node: QueryNode, env: Env, scope: Scope): Promise<void> {
+/** Notes what a SELECT reads, and returns the subqueries of WHERE that read streams. */
+async function readSelect(
+  planning: Planning,
+  node: QueryNode,
+  env: Env,
+  scope: Scope,
+): Promise<readonly EndlessSubquery[]> {
   const aliases = new Set<string>()
   for (const item of node.select_list!) {
     await readExpressions(planning, item, env, scope, aliases)
     if (item.alias !== '') aliases.add(item.alias.toLowerCase())
   }
   const { where_clause: where, group_expressions: groups, having, qualify, modifiers } = node
-  await readExpressions(planning, [where, groups, having, qualify, modifiers], env, scope, aliases)
+  await readExpressions(planning, [groups, having, qualify, modifiers], env, scope, aliases)
+  const endless: EndlessSubquery[] = []
+  await readExpressions(planning, where, env, scope, aliases, endless)
+  return endless
 }
 
 /** After OVER only its time tells of time. */
@@ -232,44 +243,27 @@ function openOf(node: QueryNode, scope: Scope): Relation['open'] {
     ?.relation.open
 }
 
-function hasBounds(columns: readonly Column[]): boolean {
-  const roles = columns.map(({ role }) => role?.role)
-  return roles.includes('window_start') && roles.includes('window_end')
+/** Whether rows of the SELECT are more than those that it reads. */
+function hasUnnest(node: QueryNode): boolean {
+  let found = false
+  eachExpression(node.select_list, ({ class: kind, function_name: name }) => {
+    if (kind === 'FUNCTION' && name === 'unnest') found = true
+    return kind === 'SUBQUERY'
+  })
+  return found
 }
 
-/** DISTINCT, ORDER BY and LIMIT need all rows, so they are of windows, or not at all. */
-function refuseModifiers(planning: Planning, node: QueryNode, relation: Relation, hasWindow: boolean): void {
-  if (relation.kind === 'bounded') return
-  const targets = node.modifiers.flatMap(({ distinct_on_targets: each }) => each ?? [])
-  const isDistinctOn = targets.length > 0
-  const names = targets.map(({ column_names: columns }) => columns?.at(-1)?.toLowerCase())
-  const isByWindow = isDistinctOn ? names.includes('window_start') && names.includes('window_end') : hasWindow
-  const isOfWindows = relation.kind === 'windows' && isByWindow
-  const part = firstPart(node)
-  for (const { type } of node.modifiers) {
-    if (type === 'DISTINCT_MODIFIER' && !isOfWindows)
-      refuseEndless(
-        planning,
-        part,
-        'DISTINCT would remember all rows for ever: select from a window, with its window_start and window_end.',
-      )
-    if (type === 'ORDER_MODIFIER' && !(isOfWindows && isDistinctOn))
-      refuseEndless(
-        planning,
-        part,
-        'ORDER BY needs all rows, which never end: leave it out; for the first n of each window, take ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY n DESC) and QUALIFY or WHERE.',
-      )
-    if (type.startsWith('LIMIT'))
-      refuseEndless(
-        planning,
-        part,
-        'LIMIT and OFFSET need all rows, which never end: for the first n of each window, take ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY n DESC) and QUALIFY or WHERE.',
-      )
-  }
-}
-
-function conditionsOf(planning: Planning, where: readonly Expression[], scope: Scope): readonly Expression[] {
-  return where.flatMap((condition) => baseOf(planning, condition, scope)?.value ?? [])
+/** Returns a relation with what WHERE leaves of it. */
+function filtered(
+  planning: Planning,
+  relation: Relation,
+  where: readonly Expression[],
+  scope: Scope,
+): Relation {
+  if (relation.kind !== 'rows' || relation.sources.length !== 1) return { ...relation, isOneToOne: false }
+  const filters = where.flatMap((condition) => baseOf(planning, condition, scope)?.value ?? [])
+  const isOneToOne = relation.isOneToOne && filters.length === where.length
+  return { ...relation, filters: [...relation.filters, ...filters], isOneToOne }
 }
 
 /** Conditions that a batch may put on what it reads. */

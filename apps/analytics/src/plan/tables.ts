@@ -1,8 +1,8 @@
 // FROM: streams, files, tables of WITH, windows, joins.
 import { isWindowKind, windowForms } from '../windows/window-arguments.ts'
 import { readExpressions } from './expressions.ts'
-import { joined, type FromPart } from './joins.ts'
-import { faultAt, refuseEndless, type Env, type Planning, type Scope } from './planning.ts'
+import { joined } from './joins.ts'
+import { faultAt, refuseEndless, type Env, type FromPart, type Planning, type Scope } from './planning.ts'
 import { boundedRelation, streamRelation, type Relation, type Source } from './relation.ts'
 import {
   become,
@@ -48,8 +48,8 @@ export async function fromOf(planning: Planning, table: TableRef, around: Surrou
     case 'BASE_TABLE':
     case 'SUBQUERY':
     case 'TABLE_FUNCTION': {
-      const { relation } = await tableOf(planning, table, around)
-      return { bindings: [{ name: nameOf(table), relation: renamed(relation, table) }], relation }
+      const relation = renamed((await tableOf(planning, table, around)).relation, table)
+      return { bindings: [{ name: nameOf(table), relation }], relation }
     }
     case 'PIVOT':
       refuseEndless(

@@ -11,7 +11,7 @@ import { windowColumns } from '../windows/window.ts'
 import { baseOf } from './expressions.ts'
 import { columnOf, durationOf, faultAt, markRead, timed, type Planning } from './planning.ts'
 import type { PlannedWindow } from './query-plan.ts'
-import type { Column, Need, Relation } from './relation.ts'
+import { withoutRole, type Column, type Need, type Relation } from './relation.ts'
 import {
   become,
   eachExpression,
@@ -65,6 +65,12 @@ export async function windowTable(
       table,
       `${window.kind.toUpperCase()} reads a stream, not results of windows: write their INSERT into a stream of its own, and read that.`,
     )
+  if (window.kind === 'session' && relation.parts !== undefined && planning.isContinuous)
+    throw faultAt(
+      planning,
+      table,
+      'SESSION reads one stream: write INSERTs of each into a stream of their own, and read that.',
+    )
   const scope = { bindings: [{ name: table.alias, relation }] }
   const time = timed(planning, relation, columnOf(planning, call.time, scope), call.time)
   const keys = call.keys.map((key) => {
@@ -107,12 +113,11 @@ export async function windowTable(
       filters: [],
       delay: time.delay,
       passes: relation.passes && isByRow,
+      isOneToOne: false,
       restrict: [() => (table.subquery = restricted)],
     },
   }
 }
-
-const withoutRole = ({ name, base }: Column): Column => ({ name, base })
 
 /** The last millisecond of a window is after its window_time: rows of it may come until the watermark is at its end, or past that of a session. */
 const roles = ({ kind }: PlannedWindow, delay: number): readonly Column[] => [

@@ -80,6 +80,36 @@ const refused: readonly (readonly [string, string, string])[] = [
     'join the stream instead',
   ],
   [
+    'INSERT INTO x SELECT (SELECT v FROM views) FROM clicks',
+    '1: (SELECT v FROM views)',
+    'join the stream instead',
+  ],
+  [
+    'INSERT INTO x SELECT k FROM clicks c WHERE k > 3 OR EXISTS (SELECT 1 FROM views v WHERE v.ts BETWEEN c.ts AND c.ts)',
+    '1: EXISTS (SELECT 1 FROM vi',
+    'in WHERE alone, within a time',
+  ],
+  [
+    `INSERT INTO x SELECT k FROM ${tumble} c WHERE k IN (SELECT k FROM TUMBLE(TABLE views, DESCRIPTOR(ts), ${minute}))`,
+    '1: IN (SELECT k FROM TUMBLE',
+    'within the same bounds',
+  ],
+  [
+    `INSERT INTO x SELECT c.k FROM clicks c LEFT JOIN views v ON v.ts BETWEEN c.ts AND c.ts + ${minute} LEFT JOIN sales s ON s.ts BETWEEN v.ts AND v.ts + ${minute}`,
+    '1: LEFT JOIN sales s ON s.t',
+    'no time to join by',
+  ],
+  [
+    `INSERT INTO x WITH u AS (SELECT ts, k FROM clicks UNION ALL SELECT ts, k FROM views) SELECT count(*) FROM SESSION(TABLE u, DESCRIPTOR(ts), ${minute}) GROUP BY window_start, window_end`,
+    '1: SESSION(TABLE u, DESCRIP',
+    'SESSION reads one stream',
+  ],
+  [
+    `INSERT INTO x SELECT k FROM clicks WHERE ts > TIMESTAMP '2026-13-01'`,
+    `1: '2026-13-01'`,
+    'There is no value',
+  ],
+  [
     'INSERT INTO x SELECT sum(v) OVER (PARTITION BY k) FROM clicks',
     '1: sum(v) OVER (PARTITION B',
     'ordered by their time',
@@ -90,9 +120,34 @@ const refused: readonly (readonly [string, string, string])[] = [
     'bound it in time',
   ],
   [
-    'INSERT INTO x SELECT sum(v) OVER (ORDER BY ts ROWS 3 PRECEDING) FROM clicks',
+    'INSERT INTO x SELECT sum(v) OVER (ORDER BY ts ROWS k PRECEDING) FROM clicks',
     '1: sum(v) OVER (ORDER BY ts',
-    'RANGE BETWEEN INTERVAL',
+    'a constant number of rows',
+  ],
+  [
+    'INSERT INTO x SELECT sum(v) OVER (ORDER BY ts ROWS 200000 PRECEDING) FROM clicks',
+    '1: sum(v) OVER (ORDER BY ts',
+    'up to 100000',
+  ],
+  [
+    `INSERT INTO x SELECT sum(v) OVER (ORDER BY c.ts ROWS 3 PRECEDING) FROM clicks c JOIN 'pages.csv' p ON c.k = p.k`,
+    '1: sum(v) OVER (ORDER BY c',
+    'a stream of their own',
+  ],
+  [
+    `INSERT INTO x SELECT sum(v) OVER (ORDER BY ts ROWS 3 PRECEDING) FROM clicks WHERE k IN (SELECT k FROM 'pages.csv')`,
+    '1: sum(v) OVER (ORDER BY ts',
+    'a stream of their own',
+  ],
+  [
+    `INSERT INTO x SELECT row_number() OVER (PARTITION BY k ORDER BY ts) FROM clicks`,
+    '1: row_number() OVER (PARTI',
+    "ROW_NUMBER() OVER (PARTITION BY id ORDER BY ts RANGE INTERVAL '1' HOUR PRECEDING) = 1",
+  ],
+  [
+    `INSERT INTO x SELECT rank() OVER (PARTITION BY k ORDER BY ts RANGE ${minute} PRECEDING) FROM clicks`,
+    '1: rank() OVER (PARTITION B',
+    'looks back without end',
   ],
   [
     `INSERT INTO x SELECT sum(v) OVER (ORDER BY ts DESC RANGE ${minute} PRECEDING) FROM clicks`,
@@ -105,8 +160,13 @@ const refused: readonly (readonly [string, string, string])[] = [
     'AND CURRENT ROW',
   ],
   [
-    'INSERT INTO x SELECT lag(v) OVER (ORDER BY ts) FROM clicks',
-    '1: lag(v) OVER (ORDER BY ts',
+    'INSERT INTO x SELECT lag(v IGNORE NULLS) OVER (ORDER BY ts) FROM clicks',
+    '1: lag(v IGNORE NULLS) OVER',
+    'looks back without end',
+  ],
+  [
+    'INSERT INTO x SELECT lead(v) OVER (ORDER BY ts) FROM clicks',
+    '1: lead(v) OVER (ORDER BY t',
     'looks back without end',
   ],
   [

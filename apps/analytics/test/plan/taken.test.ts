@@ -118,7 +118,7 @@ const taken: readonly (readonly [string, string, string])[] = [
   [
     `WITH c AS (SELECT make_timestamp(ms * 1000) AS seen, k FROM clicks) SELECT count(*) FROM TUMBLE(TABLE c, DESCRIPTOR(seen), ${minute}) GROUP BY window_start, window_end`,
     'windows',
-    'clicks(k ms) by make_timestamp((ms * 1000)) held 60',
+    'clicks(k ms) by TRY(make_timestamp(TRY((ms * 1000)))) held 60',
   ],
   [
     `WITH m AS (SELECT window_time AS t, count(*) AS n FROM ${tumble} GROUP BY window_start, window_end, window_time) SELECT sum(n) FROM TUMBLE(TABLE m, DESCRIPTOR(t), INTERVAL '1' HOUR) GROUP BY window_start, window_end`,
@@ -184,7 +184,7 @@ it.each(withoutFiles)('gives SQL that DuckDB runs, of %s', async (select) => {
   const { session } = planner()
   const { statements, inputs } = await planner().plan(`INSERT INTO x ${select}`)
   for (const { relation, held, columns, needed, late } of inputs) {
-    const names = columns === 'all' ? ['ts', 'k', 'page', 'size'] : columns
+    const names = columns === 'all' ? ['ts', 'k', 'page', 'size', 'shard_id', 'sequence_number'] : columns
     const declared = names.map((name) => `"${name}" ${types[name] ?? 'VARCHAR'}`).join(', ')
     await session.run(`CREATE OR REPLACE TEMP TABLE ${held} (${declared}, millrace_time TIMESTAMP)`)
     await session.run(

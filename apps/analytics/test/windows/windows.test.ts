@@ -202,6 +202,46 @@ const inSteps = [
     'an OVER of windows',
     `SELECT window_end, avg(n) OVER (ORDER BY window_time RANGE INTERVAL '8' SECONDS PRECEDING) AS mean FROM (SELECT window_end, window_time, count(*) AS n FROM TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '2' SECONDS) GROUP BY window_start, window_end, window_time)`,
   ],
+  [
+    'an OVER of rows',
+    `SELECT ts, k, v, sum(v) OVER (PARTITION BY k ORDER BY ts ROWS 2 PRECEDING)::INTEGER AS total, lag(v, 3, 0) OVER (PARTITION BY k ORDER BY ts) AS before FROM s WHERE v <> 1`,
+  ],
+  [
+    'OVERs of rows and of a range',
+    `SELECT ts, v, lag(v) OVER (ORDER BY ts) AS before, max(v) OVER (ORDER BY ts RANGE INTERVAL '4' SECONDS PRECEDING) AS most, first_value(v) OVER (ORDER BY ts RANGE INTERVAL '4' SECONDS PRECEDING) AS first FROM s`,
+  ],
+  [
+    'what has not come for a time',
+    `SELECT ts, k, v FROM s QUALIFY ROW_NUMBER() OVER (PARTITION BY k ORDER BY ts RANGE INTERVAL '3' SECONDS PRECEDING) = 1`,
+  ],
+  [
+    'windows of two streams together',
+    `WITH u AS (SELECT ts, v FROM s UNION ALL SELECT ts, 10 * v FROM r WHERE v > 0) SELECT window_start, sum(v)::INTEGER AS total FROM HOP(TABLE u, DESCRIPTOR(ts), INTERVAL '2' SECONDS, INTERVAL '4' SECONDS) GROUP BY window_start, window_end`,
+  ],
+  [
+    'a join of three in time',
+    `SELECT a.ts, b.ts AS t2, c.ts AS t3, a.v, c.v AS w FROM s a JOIN r b ON a.k = b.k AND b.ts BETWEEN a.ts AND a.ts + INTERVAL '3' SECONDS LEFT JOIN q c ON c.k = a.k AND c.ts BETWEEN a.ts - INTERVAL '2' SECONDS AND a.ts + INTERVAL '1' SECOND`,
+  ],
+  [
+    'a join of three in time, by the second',
+    `SELECT a.ts, b.ts AS t2, c.ts AS t3, a.v, c.v AS w FROM s a LEFT JOIN r b ON a.k = b.k AND b.ts BETWEEN a.ts AND a.ts + INTERVAL '3' SECONDS JOIN q c ON c.ts >= b.ts AND c.ts < b.ts + INTERVAL '2' SECONDS`,
+  ],
+  [
+    'rows that have others within a time',
+    `SELECT a.ts, a.v FROM s a WHERE EXISTS (SELECT 1 FROM r b WHERE b.k = a.k AND b.ts BETWEEN a.ts - INTERVAL '1' SECOND AND a.ts + INTERVAL '3' SECONDS)`,
+  ],
+  [
+    'rows that have no others within a time, in windows',
+    `WITH m AS (SELECT a.ts, a.v FROM s a WHERE a.k NOT IN (SELECT b.k FROM r b WHERE b.ts > a.ts AND b.ts < a.ts + INTERVAL '3' SECONDS)) SELECT window_start, count(*)::INTEGER AS n FROM TUMBLE(TABLE m, DESCRIPTOR(ts), INTERVAL '4' SECONDS) GROUP BY window_start, window_end`,
+  ],
+  [
+    'rows of windows that others have, or not',
+    `SELECT window_start, v FROM TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '4' SECONDS) a WHERE v IN (SELECT v FROM TUMBLE(TABLE r, DESCRIPTOR(ts), INTERVAL '4' SECONDS) b WHERE a.window_start = b.window_start AND a.window_end = b.window_end) AND NOT EXISTS (SELECT 1 FROM TUMBLE(TABLE q, DESCRIPTOR(ts), INTERVAL '4' SECONDS) c WHERE a.window_start = c.window_start AND a.window_end = c.window_end AND c.k = a.k)`,
+  ],
+  [
+    'the first of each window by an order that leaves it open',
+    `SELECT DISTINCT ON (window_start, window_end, k) window_start, window_end, k, v, first(v ORDER BY ts) OVER (PARTITION BY window_start, window_end ORDER BY v RANGE 1 PRECEDING) AS f FROM TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '4' SECONDS) ORDER BY ts`,
+  ],
 ] as const
 
 /** A row that a watermark within the last millisecond of its windows has not passed. */
@@ -215,8 +255,8 @@ const onWatermark: [TestRow[], TestRow[], number[], number] = [
 it.each(inSteps)('%s: gives the same in steps as at once', async (_, select) => {
   const plan = await planner().plan(`INSERT INTO x ${select}`, { columnsOf: () => testColumns })
   await fc.assert(
-    fc.asyncProperty(rows, rows, watermarks, ahead, async (s, r, steps, early) => {
-      const distinct = plan.inputs.map(({ stream }) => (stream === 's' ? s : r))
+    fc.asyncProperty(rows, rows, rows, watermarks, ahead, async (s, r, q, steps, early) => {
+      const distinct = plan.inputs.map(({ stream }) => ({ s, r, q })[stream]!)
       const expected = sorted(await runAtOnce(planner().session, plan, distinct))
       expect(sorted(await runInSteps(planner().session, plan, distinct, steps, early))).toEqual(expected)
     }),

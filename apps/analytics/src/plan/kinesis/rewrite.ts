@@ -2,7 +2,17 @@
 // WINDOWED BY STAGGER becomes STAGGER, ROWTIME becomes arrival_time, and sliding windows are ordered by it. Pure.
 import { PlanFault } from '../plan-fault.ts'
 import { positionOf } from '../text/parser.ts'
-import { become, eachExpression, type Expression, type QueryNode, type TableRef } from '../text/tree.ts'
+import {
+  become,
+  becomeExpression,
+  columnRef,
+  eachExpression,
+  functionCall,
+  shapeOf,
+  type Expression,
+  type QueryNode,
+  type TableRef,
+} from '../text/tree.ts'
 
 /** Rewrites a SELECT and those in it. `text` is what faults show. */
 export function rewriteKinesis(node: QueryNode, text: string): void {
@@ -105,18 +115,9 @@ function replaceIn(node: QueryNode, step: Expression, by: Expression): void {
   const shape = shapeOf(step)
   eachExpression([node.select_list, node.having, node.qualify], (expression) => {
     if (shapeOf(expression) !== shape) return false
-    const { alias } = expression
-    for (const name of Object.keys(expression)) delete (expression as Record<string, unknown>)[name]
-    Object.assign(expression, by, { alias })
+    becomeExpression(expression, by)
     return true
   })
-}
-
-/** What an expression is, wherever it stands and whatever it is called. */
-function shapeOf(expression: Expression): string {
-  return JSON.stringify({ ...expression, alias: '' }, (name, value: unknown) =>
-    name === 'query_location' ? 0 : value,
-  )
 }
 
 function rename(item: Expression, name: string): void {
@@ -145,30 +146,9 @@ function constant(type: string, value: unknown): Expression {
 /** Its windows are ordered by ROWTIME, whether that is written or not. */
 function orderByArrival(expression: Expression): void {
   if (expression.class !== 'WINDOW' || (expression['orders'] as unknown[]).length > 0) return
-  if (expression['start'] !== 'EXPR_PRECEDING_RANGE') return
+  const isFramed = /^EXPR_PRECEDING/.test(expression['start'] as string)
+  if (!isFramed && expression.type !== 'WINDOW_LAG') return
   expression['orders'] = [
     { type: 'ORDER_DEFAULT', null_order: 'ORDER_DEFAULT', expression: columnRef('arrival_time') },
   ]
-}
-
-function columnRef(name: string): Expression {
-  return { class: 'COLUMN_REF', type: 'COLUMN_REF', alias: '', query_location: 0, column_names: [name] }
-}
-
-function functionCall(name: string, children: Expression[]): Expression {
-  return {
-    class: 'FUNCTION',
-    type: 'FUNCTION',
-    alias: '',
-    query_location: 0,
-    function_name: name,
-    schema: '',
-    children,
-    filter: null,
-    order_bys: { type: 'ORDER_MODIFIER', orders: [] },
-    distinct: false,
-    is_operator: false,
-    export_state: false,
-    catalog: '',
-  }
 }

@@ -79,6 +79,57 @@ export function eachExpression(part: unknown, visit: (expression: Expression) =>
   }
 }
 
+/** Returns what an expression is, wherever it stands and whatever it is called. */
+export function shapeOf(expression: Expression): string {
+  return JSON.stringify({ ...expression, alias: '' }, (name, value: unknown) =>
+    name === 'query_location' ? 0 : value,
+  )
+}
+
+/** Returns a column by its name, or by that of its table and its own. */
+export function columnRef(...names: string[]): Expression {
+  return { class: 'COLUMN_REF', type: 'COLUMN_REF', alias: '', query_location: 0, column_names: names }
+}
+
+/** Returns a call of a function, or of an operator. */
+export function functionCall(name: string, children: Expression[]): Expression {
+  return {
+    class: 'FUNCTION',
+    type: 'FUNCTION',
+    alias: '',
+    query_location: 0,
+    function_name: name,
+    schema: '',
+    children,
+    filter: null,
+    order_bys: { type: 'ORDER_MODIFIER', orders: [] },
+    distinct: false,
+    is_operator: /^[^a-z]/.test(name),
+    export_state: false,
+    catalog: '',
+  }
+}
+
+export function castAs(type: string, child: Expression): Expression {
+  const cast_type = { id: type, type_info: null }
+  return {
+    class: 'CAST',
+    type: 'OPERATOR_CAST',
+    alias: '',
+    query_location: 0,
+    child,
+    cast_type,
+    try_cast: false,
+  }
+}
+
+/** Makes one expression of a tree another, under the name that it had. */
+export function becomeExpression(expression: Expression, other: Expression): void {
+  const { alias } = expression
+  for (const name of Object.keys(expression)) delete (expression as Record<string, unknown>)[name]
+  Object.assign(expression, other, { alias })
+}
+
 /** Makes one table of a tree another. Whoever knows it, knows the other. */
 export function become(table: TableRef, other: TableRef): void {
   for (const name of Object.keys(table)) delete (table as Record<string, unknown>)[name]
