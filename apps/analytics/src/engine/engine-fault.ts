@@ -18,15 +18,21 @@ export class EngineFault extends Error {
 const codes: readonly (readonly [RegExp, EngineFaultCode])[] = [
   [/^Parser Error/, 'parse'],
   [/^(Binder|Catalog) Error/, 'bind'],
+  [
+    /^IO Error: (No files found|Cannot open file|Could not read)|CSV Error|sniffing file|in file "|Parquet file|magic bytes/,
+    'file',
+  ],
   [/^(Conversion|Invalid Input|Out of Range) Error/, 'convert'],
   [/^Out of Memory Error/, 'memory'],
   [/No space left|max_temp_directory_size/i, 'full'],
   [/^INTERRUPT Error/, 'interrupted'],
 ]
 
-/** Returns the fault of an error of DuckDB. Its first line says what is wrong; the rest shows where. */
+/** Returns the fault of an error of DuckDB. Its first line says what is wrong, and of which file; the rest shows where. */
 export function engineFault(error: unknown): EngineFault {
   const message = error instanceof Error ? error.message : String(error)
   const code = codes.find(([pattern]) => pattern.test(message))?.[1] ?? 'other'
-  return new EngineFault(code, message.trimEnd(), { cause: error })
+  const file = /^ *file ?= ?(.+)$/m.exec(message)?.[1]
+  const named = code === 'file' && file !== undefined ? message.replace(/$/m, ` (${file})`) : message
+  return new EngineFault(code, named.trimEnd(), { cause: error })
 }

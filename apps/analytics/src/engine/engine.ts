@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os'
 import { DuckDBInstance, type DuckDBConnection, type DuckDBResult } from '@duckdb/node-api'
 import { engineFault } from './engine-fault.ts'
+import { addFunctions } from './functions.ts'
 import { jsonValue, withJsonColumns } from './json-values.ts'
 
 export interface EngineOptions {
@@ -44,6 +45,7 @@ export class Engine implements AsyncDisposable {
     await connection.run(`SET GLOBAL TimeZone = 'UTC'`)
     // What is divided by zero is NULL, as in other databases, and no infinity, which JSON has no form for.
     await connection.run('SET GLOBAL ieee_floating_point_ops = false')
+    await addFunctions(connection)
     connection.closeSync()
     return new Engine(instance, threads)
   }

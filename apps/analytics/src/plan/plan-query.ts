@@ -1,6 +1,9 @@
 // SQL text to plan: statement by statement. The one way into this folder.
+import { rewriteLogFunctions } from '../functions/log-functions.ts'
+import { rewriteOverFunctions } from '../functions/over-functions.ts'
+import { rewriteTopItems } from '../functions/top-items.ts'
 import { rewriteKinesis } from './kinesis/rewrite.ts'
-import { withoutKinesisForms } from './kinesis/forms.ts'
+import { refuseFunctions, withoutKinesisForms } from './kinesis/forms.ts'
 import { blankOutside, tokensOf } from './text/lexer.ts'
 import { Inputs } from './inputs.ts'
 import { makeNeverFail } from './text/never-failing.ts'
@@ -42,9 +45,14 @@ export async function planQuery(text: string, options: PlanOptions): Promise<Que
         'A query that runs for ever writes somewhere: write INSERT INTO target SELECT.',
       )
     const sql = blankOutside(text, statement.selectStart, statement.end)
+    refuseFunctions(sql, text, isKinesis)
     const tree = await parser.parse(isKinesis ? withoutKinesisForms(sql, text) : sql, text)
     const { node } = tree.statements[0]!
     if (isKinesis) rewriteKinesis(node, text)
+    if (isContinuous) await nameResults(node, parser)
+    await rewriteTopItems(node, text, parser)
+    await rewriteLogFunctions(node, text, parser)
+    await rewriteOverFunctions(node, text, parser)
     if (isContinuous) {
       await checkConstants(node, text, parser)
       makeNeverFail(node, functions)
@@ -69,6 +77,18 @@ export async function planQuery(text: string, options: PlanOptions): Promise<Que
   }
   if (statements.length === 0) throw new PlanFault(text, 0, 'No statement writes to a stream.')
   return { statements, inputs: await inputs.planned() }
+}
+
+/** Gives results without a name the one that DuckDB has for them as they are written, whatever becomes of them. */
+async function nameResults(node: QueryNode, parser: SqlParser): Promise<void> {
+  if (node.left !== undefined) return nameResults(node.left, parser)
+  for (const item of node.select_list ?? []) {
+    let isOne = item.alias === '' && item.class !== 'COLUMN_REF'
+    eachExpression(item, ({ class: kind, function_name: name }) => {
+      if (kind === 'STAR' || name === 'unnest') isOne = false
+    })
+    if (isOne) item.alias = await parser.printExpression(item)
+  }
 }
 
 /** Refuses constants that are not of their type. */

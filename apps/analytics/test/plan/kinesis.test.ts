@@ -81,15 +81,24 @@ it('takes a stream that another pump reads to be of the query alone', async () =
 
 it.each([
   [
-    `SELECT STREAM * FROM TABLE(TOP_K_ITEMS_TUMBLING(CURSOR(SELECT STREAM * FROM ${S}), 'ticker', 10, 60))`,
-    'ROW_NUMBER()',
+    `SELECT STREAM * FROM TABLE(TOP_K_ITEMS_TUMBLING(CURSOR(SELECT STREAM * FROM ${S}), ticker, 10, 60))`,
+    "CURSOR(SELECT STREAM * FROM clicks), 'page', 10, 60)",
   ],
   [
     `SELECT STREAM * FROM TABLE(RANDOM_CUT_FOREST(CURSOR(SELECT STREAM x FROM ${S})))`,
-    'the forest is not there',
+    'random_cut_forest(price, size) OVER',
   ],
-  [`SELECT STREAM REGEX_LOG_PARSE(line, '(.*)') FROM ${S}`, 'regexp_extract'],
-  [`SELECT STREAM TSDIFF(a, b) FROM ${S}`, 'date_diff'],
+  [`SELECT STREAM random_cut_forest(x) FROM ${S}`, 'random_cut_forest(price, size) OVER'],
+  [`SELECT STREAM EXP_AVG(x) OVER (ROWS 3 PRECEDING) FROM ${S}`, "exp_avg(price, INTERVAL '10' SECOND)"],
+  [`SELECT STREAM REGEX_LOG_PARSE(line, pattern) FROM ${S}`, 'must be constants'],
+  [`SELECT STREAM REGEX_LOG_PARSE(line, '(a)', 'x, y') FROM ${S}`, 'must be constants'],
+  [
+    `SELECT STREAM VARIABLE_COLUMN_LOG_PARSE(line, 'x, y', ',', '\\') FROM ${S}`,
+    'VARIABLE_COLUMN_LOG_PARSE(line,',
+  ],
+  [`SELECT STREAM SYS_LOG_PARSE(line) FROM ${S}`, 'regexp_extract'],
+  [`SELECT STREAM TO_TIMESTAMP(ms) FROM ${S}`, 'make_timestamp(ms * 1000)'],
+  [`SELECT STREAM * FROM TABLE(HOTSPOTS(CURSOR(SELECT STREAM x FROM ${S}), 1000, 0.2, 17))`, 'round(x, 1)'],
   [`SELECT STREAM * FROM ${S} WHERE sector SIMILAR TO '%TECH%'`, 'LIKE'],
   [
     `SELECT STREAM COUNT(*) FROM ${S} GROUP BY FLOOR((${S}.ROWTIME - TIMESTAMP '1970-01-01 00:00:00') TO MINUTE)`,

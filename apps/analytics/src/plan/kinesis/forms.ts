@@ -5,27 +5,16 @@ import { tokensOf, type Token } from '../text/lexer.ts'
 
 /** Functions of its SQL that there are not here, and what is written instead. */
 const instead: Readonly<Record<string, string>> = {
-  TOP_K_ITEMS_TUMBLING:
-    'count(*) over TUMBLE, and ROW_NUMBER() OVER (PARTITION BY window_start, window_end ORDER BY n DESC) <= k around it',
-  COUNT_DISTINCT_ITEMS_TUMBLING: 'count(DISTINCT x), or approx_count_distinct(x), over TUMBLE',
   GROUP_RANK: 'RANK() OVER (PARTITION BY window_start, window_end ORDER BY n DESC)',
-  REGEX_LOG_PARSE: "regexp_extract(line, '(…) (…)', ['a', 'b']), which gives the groups as fields",
-  W3C_LOG_PARSE: "regexp_extract(line, '(…) (…)', ['a', 'b']), which gives the groups as fields",
   SYS_LOG_PARSE: "regexp_extract(line, '(…) (…)', ['a', 'b']), which gives the groups as fields",
-  FAST_REGEX_LOG_PARSE: "regexp_extract(line, '(…) (…)', ['a', 'b']), which gives the groups as fields",
-  VARIABLE_COLUMN_LOG_PARSE: "split_part(line, ',', 1), split_part(line, ',', 2) and so on",
-  FIXED_COLUMN_LOG_PARSE: 'substring(line, 1, 8) and so on',
-  TSDIFF: "date_diff('millisecond', a, b)",
   MONOTONIC: 'the column itself: rows need not come in order',
-  UNIX_TIMESTAMP: 'epoch_ms(ts)',
   CHAR_TO_TIMESTAMP: "strptime(text, '%Y-%m-%d %H:%M:%S')",
-  TO_TIMESTAMP: 'make_timestamp(ms * 1000)',
-  EXP_AVG: 'avg(x) OVER (PARTITION BY k ORDER BY ts RANGE INTERVAL … PRECEDING)',
-  RANDOM_CUT_FOREST: 'a bound on (x - avg(x) OVER w) / stddev(x) OVER w: the forest is not there',
-  RANDOM_CUT_FOREST_WITH_EXPLANATION:
-    'a bound on (x - avg(x) OVER w) / stddev(x) OVER w: the forest is not there',
   HOTSPOTS: 'count(*) by round(x, 1), round(y, 1) over TUMBLE: there is no other search for hot spots',
-  CURSOR: 'the SELECT itself in FROM, in parentheses',
+}
+
+/** Functions of other arguments than those of DuckDB. */
+const insteadOfTheirs: Readonly<Record<string, string>> = {
+  TO_TIMESTAMP: 'make_timestamp(ms * 1000)',
 }
 
 /** Whether a text is written for Kinesis Data Analytics: it makes streams or pumps. */
@@ -35,6 +24,17 @@ export function isKinesisText(tokens: readonly Token[]): boolean {
       text === 'CREATE' &&
       /^(STREAM|PUMP)$/.test(tokens[at + (tokens[at + 1]?.text === 'OR' ? 3 : 1)]?.text ?? ''),
   )
+}
+
+/** Throws `PlanFault` for a function that there is not, with what to write instead. */
+export function refuseFunctions(sql: string, text: string, isKinesis: boolean): void {
+  const tokens = tokensOf(sql)
+  tokens.forEach((token, at) => {
+    if (token.kind !== 'word' || tokens[at + 1]?.text !== '(') return
+    const advice = instead[token.text] ?? (isKinesis ? insteadOfTheirs[token.text] : undefined)
+    if (advice !== undefined)
+      throw new PlanFault(text, token.start, `There is no ${token.text} here: write ${advice}.`)
+  })
 }
 
 /** Returns a SELECT in DuckDB's grammar. Throws `PlanFault`, which shows `text`, for what there is not. */
@@ -50,9 +50,6 @@ export function withoutKinesisForms(sql: string, text: string): string {
     if (token.text === '(') calls.push(tokens[at - 1]?.text ?? '')
     else if (token.text === ')') calls.pop()
     if (token.kind !== 'word') return
-    const advice = next?.text === '(' ? instead[token.text] : undefined
-    if (advice !== undefined)
-      throw new PlanFault(text, token.start, `There is no ${token.text} here: write ${advice}.`)
     if (token.text === 'SIMILAR' && next?.text === 'TO')
       throw new PlanFault(
         text,

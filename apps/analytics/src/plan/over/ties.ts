@@ -53,7 +53,9 @@ function settleOver(over: Expression, ties: () => readonly Order[]): void {
   const isOfRange = `${String(over['start'])} ${String(over['end'])}`.includes('EXPR')
   const takesFirst = /^WINDOW_(FIRST|LAST|NTH)_VALUE$/.test(over.type)
   // A range is over one order alone; what is taken of its rows has orders of its own.
-  if (choosing.has(over.function_name!.toLowerCase()) && !takesFirst)
+  // Of the least n of several, those that are equal are the same.
+  const takesMany = over.function_name === 'min_by' && over.children!.length === 3
+  if (choosing.has(over.function_name!.toLowerCase()) && !takesFirst && !takesMany)
     over['arg_orders'] = withoutRepeats([
       ...own,
       ...orders,

@@ -96,7 +96,7 @@ export function positionOf(text: string, part: { readonly query_location: unknow
   return typeof part.query_location === 'number' ? charactersIn(text, part.query_location) : 0
 }
 
-/** `TABLE clicks` in the arguments of a function becomes `clicks`; `clicks PARTITION BY user` there becomes `clicks, user`. */
+/** `FROM TABLE(TUMBLE(…))` becomes `FROM TUMBLE(…)`, `CURSOR(SELECT …)` the SELECT; `TABLE clicks` in the arguments of a function becomes `clicks`; `clicks PARTITION BY user` there becomes `clicks, user`. */
 function withoutFlinkForms(sql: string): string {
   const tokens = tokensOf(sql)
   let taken = sql
@@ -107,12 +107,28 @@ function withoutFlinkForms(sql: string): string {
     const before = tokens[at - 1]
     const after = tokens[at + 1]
     if (token.kind !== 'word') return
+    if (token.text === 'TABLE' && after?.text === '(' && /^(FROM|JOIN|,)$/.test(before?.text ?? '')) {
+      const close = closing(tokens, at + 1)
+      put(token, after.end, '')
+      if (close !== undefined) put(close, close.end, '')
+    }
+    if (token.text === 'CURSOR' && after?.text === '(') put(token, token.end, '')
     if (token.text === 'TABLE' && (before?.text === '(' || before?.text === '=>') && isName(after))
       put(token, token.end, '')
     const isArgument = isName(before) && (tokens[at - 2]?.text === 'TABLE' || isWindowCall(tokens, at - 2))
     if (token.text === 'PARTITION' && after?.text === 'BY' && isArgument) put(token, after.end, ',')
   })
   return taken
+}
+
+/** Returns the parenthesis that closes another. */
+function closing(tokens: readonly Token[], open: number): Token | undefined {
+  let depth = 0
+  return tokens.slice(open).find(({ kind, text }) => {
+    if (kind === 'mark' && text === '(') depth++
+    if (kind === 'mark' && text === ')') depth--
+    return depth === 0
+  })
 }
 
 function isName(token: Token | undefined): boolean {

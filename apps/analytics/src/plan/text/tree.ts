@@ -86,6 +86,23 @@ export function shapeOf(expression: Expression): string {
   )
 }
 
+/** Calls `visit` with each table below a part of a tree, in order. */
+export function eachTable(part: unknown, visit: (table: TableRef) => void): void {
+  if (Array.isArray(part)) for (const one of part) eachTable(one, visit)
+  else if (typeof part === 'object' && part !== null) {
+    if (/^(BASE_TABLE|SUBQUERY|TABLE_FUNCTION|JOIN)$/.test((part as TableRef).type) && !('class' in part))
+      visit(part as TableRef)
+    for (const below of Object.values(part)) eachTable(below, visit)
+  }
+}
+
+/** Returns a constant as text; undefined of all else. */
+export function textOf({ class: kind, ...expression }: Expression): string | undefined {
+  const constant = expression['value'] as { value?: unknown } | undefined
+  const value = kind === 'CONSTANT' ? constant?.value : undefined
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined
+}
+
 /** Returns a column by its name, or by that of its table and its own. */
 export function columnRef(...names: string[]): Expression {
   return { class: 'COLUMN_REF', type: 'COLUMN_REF', alias: '', query_location: 0, column_names: names }
