@@ -25,7 +25,7 @@ export async function addFunctions(connection: DuckDBConnection): Promise<void> 
   connection.registerScalarFunction(
     DuckDBScalarFunction.create({
       name: 'millrace_forest',
-      parameterTypes: [LIST(DOUBLE), LIST(LIST(DOUBLE))],
+      parameterTypes: [LIST(DOUBLE), LIST(DOUBLE)],
       returnType: DOUBLE,
       specialHandling: true,
       mainFunction: (_, rows, scores) => {
@@ -38,14 +38,23 @@ export async function addFunctions(connection: DuckDBConnection): Promise<void> 
   )
 }
 
-/** A dimension that a point lacks does not count for it, nor does a point that lacks another. */
+/**
+ * Scores a point among the points of its range, whose coordinates stand behind one another. A dimension that a point lacks does not
+ * count for it, nor does a point that lacks another.
+ */
 function scoreOf(point: DuckDBValue, among: DuckDBValue): number | null {
   if (!(point instanceof DuckDBListValue) || !(among instanceof DuckDBListValue)) return null
-  const has = point.items.map((value) => Number.isFinite(value))
-  const own = (values: readonly DuckDBValue[]) => values.filter((_, at) => has[at]) as readonly number[]
-  const others = among.items.flatMap((other) => {
-    const values = other instanceof DuckDBListValue ? own(other.items) : []
-    return values.every((value) => Number.isFinite(value)) ? [values] : []
-  })
-  return has.includes(true) ? anomalyScore(own(point.items), others) : null
+  const dimensions = [...point.items.keys()].filter((d) => Number.isFinite(point.items[d]))
+  if (dimensions.length === 0) return null
+  const own = dimensions.map((d) => point.items[d] as number)
+  const others: number[] = []
+  let isFound = false
+  for (let at = 0; at < among.items.length; at += point.items.length) {
+    const other = dimensions.map((d) => among.items[at + d] as number)
+    if (!other.every(Number.isFinite)) continue
+    // The point is in its range itself.
+    if (isFound || other.some((value, d) => value !== own[d])) others.push(...other)
+    else isFound = true
+  }
+  return anomalyScore(own, others)
 }

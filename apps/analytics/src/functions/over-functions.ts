@@ -9,8 +9,8 @@ import {
   type QueryNode,
 } from '../plan/text/tree.ts'
 
-/** Rows of a range that the trees of a forest take theirs from, at most. */
-const FOREST_ROWS = 1024
+/** Rows of a range that a row is scored among, at most: as many as a tree of the paper has. Of more, some are taken by their hash. */
+const FOREST_ROWS = 256
 
 const forms = {
   random_cut_forest:
@@ -64,7 +64,7 @@ function sqlOf(name: OverFunction, count: number): string | undefined {
   const point = `[${values.map((value) => `TRY_CAST(${value} AS DOUBLE)`).join(', ')}]`
   return count === 0
     ? undefined
-    : `millrace_forest(${point}, min_by(${point}, hash(${point}, millrace_order), ${FOREST_ROWS}) OVER ())`
+    : `millrace_forest(${point}, flatten(min_by(${point}, hash(${point}, millrace_order), ${FOREST_ROWS}) OVER ()))`
 }
 
 /** Puts the arguments, the order and the frame of an OVER into a template. */

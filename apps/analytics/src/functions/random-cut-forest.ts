@@ -14,97 +14,125 @@
 
 export interface ForestOptions {
   readonly trees: number
-  /** Points of a tree, at most. */
-  readonly treeSize: number
   readonly seed: number
 }
 
-export const forestDefaults: ForestOptions = { trees: 100, treeSize: 256, seed: 20160619 }
+export const forestDefaults: ForestOptions = { trees: 50, seed: 20160619 }
 
-type Point = readonly number[]
-
-/** Returns the score of a point among points, of which it is one or not; 0 where there is no other. Dimensions are those of the point. */
+/**
+ * Returns the score of a point among others; 0 where there are none. `others` has their coordinates, point after point, as many each as the
+ * point has. Takes time in proportion to trees and points.
+ */
 export function anomalyScore(
-  point: Point,
-  among: readonly Point[],
-  { trees, treeSize, seed }: ForestOptions = forestDefaults,
+  point: readonly number[],
+  others: readonly number[],
+  { trees, seed }: ForestOptions = forestDefaults,
 ): number {
-  const others = withoutOne(point, among)
-  if (others.length === 0) return 0
+  const tree = new Tree(point, sortedPoints(others, point.length))
   let sum = 0
-  for (let tree = 0; tree < trees; tree++) {
-    const random = randomOf(Math.imul(seed + tree, 0x9e3779b1))
-    sum += displacement(point, sampleOf(others, treeSize - 1, random), random)
-  }
+  for (let at = 0; at < trees; at++) sum += tree.displacement(randomOf(Math.imul(seed + at, 0x9e3779b1)))
   return sum / trees
 }
 
-/** Returns the others in an order of their own. */
-function withoutOne(point: Point, among: readonly Point[]): Point[] {
-  const others = [...among].sort(compare)
-  const own = others.findIndex((other) => compare(other, point) === 0)
-  if (own >= 0) others.splice(own, 1)
-  return others
+/** Returns coordinates of the same points in an order of their own: rounding depends on it. */
+function sortedPoints(points: readonly number[], dimensions: number): Float64Array {
+  if (dimensions === 1) return Float64Array.from(points).sort()
+  const places = Array.from({ length: points.length / dimensions }, (_, at) => at * dimensions)
+  places.sort((a, b) => {
+    for (let d = 0; d < dimensions; d++)
+      if (points[a + d] !== points[b + d]) return points[a + d]! - points[b + d]!
+    return 0
+  })
+  return Float64Array.from(places.flatMap((place) => points.slice(place, place + dimensions)))
 }
 
-function compare(a: Point, b: Point): number {
-  const at = a.findIndex((value, place) => value !== b[place])
-  return at < 0 ? 0 : a[at]! - b[at]!
-}
+/** The way to a point through trees of it and others. */
+class Tree {
+  readonly #point: Float64Array
+  readonly #others: Float64Array
+  readonly #dimensions: number
+  /** Places of the others; those that are still beside the point come first. */
+  readonly #places: Uint32Array
+  readonly #low: Float64Array
+  readonly #high: Float64Array
 
-/** Returns so many of the points at most, each as likely as any other. */
-function sampleOf(points: readonly Point[], count: number, random: () => number): readonly Point[] {
-  if (points.length <= count) return points
-  const chosen = [...points]
-  for (let at = 0; at < count; at++) {
-    const other = at + Math.floor(random() * (chosen.length - at))
-    ;[chosen[at], chosen[other]] = [chosen[other]!, chosen[at]!]
+  constructor(point: readonly number[], others: Float64Array) {
+    this.#point = Float64Array.from(point)
+    this.#others = others
+    this.#dimensions = point.length
+    this.#places = new Uint32Array(others.length / point.length)
+    this.#low = new Float64Array(point.length)
+    this.#high = new Float64Array(point.length)
   }
-  return chosen.slice(0, count)
-}
 
-/** Returns the collusive displacement of a point in one tree of it and the others. */
-function displacement(point: Point, others: readonly Point[], random: () => number): number {
-  const cutOff: number[] = []
-  let beside = others
-  for (;;) {
-    const cut = cutOf(point, beside, random)
-    if (cut === undefined) break
-    const isLow = point[cut.dimension]! <= cut.at
-    const kept = beside.filter((other) => other[cut.dimension]! <= cut.at === isLow)
-    cutOff.push(beside.length - kept.length)
-    beside = kept
-  }
-  let size = beside.length + 1
-  let most = 0
-  for (const rest of cutOff.reverse()) {
-    most = Math.max(most, rest / size)
-    size += rest
-  }
-  return most
-}
-
-/** Returns where points are cut; undefined where they are all the same. */
-function cutOf(point: Point, others: readonly Point[], random: () => number) {
-  const low = [...point]
-  const high = [...point]
-  for (const other of others)
-    for (let d = 0; d < point.length; d++) {
-      const value = other[d]!
-      if (value < low[d]!) low[d] = value
-      if (value > high[d]!) high[d] = value
+  /** Returns the collusive displacement of the point in one tree. */
+  displacement(random: () => number): number {
+    const cutOff: number[] = []
+    let beside = this.#places.length
+    for (let at = 0; at < beside; at++) this.#places[at] = at * this.#dimensions
+    for (;;) {
+      const kept = this.#cut(beside, random)
+      if (kept === beside) break
+      cutOff.push(beside - kept)
+      beside = kept
     }
-  const extents = low.map((least, d) => high[d]! - least)
-  const total = extents.reduce((sum, extent) => sum + extent, 0)
-  let place = random() * total
-  for (const [dimension, extent] of extents.entries()) {
-    const at = low[dimension]! + place
-    if (place < extent && at < high[dimension]!) return { dimension, at }
-    place -= extent
+    let size = beside + 1
+    let most = 0
+    for (const rest of cutOff.reverse()) {
+      most = Math.max(most, rest / size)
+      size += rest
+    }
+    return most
   }
-  // Rounding may put the place at the very end.
-  const dimension = extents.findIndex((extent) => extent > 0)
-  return dimension < 0 ? undefined : { dimension, at: low[dimension]! }
+
+  /** Cuts the first of the others and the point in two, puts those on its side first, and returns how many that are: all, where none differ. */
+  #cut(count: number, random: () => number): number {
+    const total = this.#measure(count)
+    if (total === 0) return count
+    const { dimension, at } = this.#placeOf(random() * total)
+    const isLow = this.#point[dimension]! <= at
+    let kept = 0
+    for (let one = 0; one < count; one++) {
+      const place = this.#places[one]!
+      if (this.#others[place + dimension]! <= at !== isLow) continue
+      this.#places[one] = this.#places[kept]!
+      this.#places[kept++] = place
+    }
+    return kept
+  }
+
+  /** Returns the sum of the extents. */
+  #measure(count: number): number {
+    const [low, high] = [this.#low, this.#high]
+    low.set(this.#point)
+    high.set(this.#point)
+    let total = 0
+    for (let d = 0; d < this.#dimensions; d++) {
+      for (let one = 0; one < count; one++) {
+        const value = this.#others[this.#places[one]! + d]!
+        if (value < low[d]!) low[d] = value
+        if (value > high[d]!) high[d] = value
+      }
+      total += high[d]! - low[d]!
+    }
+    return total
+  }
+
+  /** Returns the dimension and the place in it of a place in all extents together. */
+  #placeOf(place: number): { readonly dimension: number; readonly at: number } {
+    let last = 0
+    let left = place
+    for (let d = 0; d < this.#dimensions; d++) {
+      const extent = this.#high[d]! - this.#low[d]!
+      if (extent === 0) continue
+      const at = this.#low[d]! + left
+      if (left < extent && at < this.#high[d]!) return { dimension: d, at }
+      left -= extent
+      last = d
+    }
+    // Rounding may put it at the very end.
+    return { dimension: last, at: this.#low[last]! }
+  }
 }
 
 /** Numbers in [0, 1), by mulberry32. */

@@ -34,7 +34,7 @@ it('scores a row among those of its range', async () => {
   const rows = await runAtOnce(planner().session, plan, [rowsOf(values)])
   const points = values.map((v) => [v, 2 * v])
   expect(rows.map(({ score }) => score)).toEqual(
-    points.map((point, at) => anomalyScore(point, points.slice(Math.max(0, at - 9), at + 1))),
+    points.map((point, at) => anomalyScore(point, points.slice(Math.max(0, at - 9), at).flat())),
   )
   const highest = rows.toSorted((a, b) => Number(b['score']) - Number(a['score']))[0]
   expect(highest).toMatchObject({ v: 90 })
@@ -43,9 +43,9 @@ it('scores a row among those of its range', async () => {
 it('scores by the dimensions that a row has, and a row without any not at all', async () => {
   const { session } = planner()
   const rows = await session.rows(
-    `SELECT millrace_forest([1, NULL], [[1, NULL], [2, 5], [NULL, 3]]) AS a, millrace_forest([1], [[1], [2]]) AS b, millrace_forest([NULL], [[1]]) AS c, millrace_forest(NULL, [[1]]) AS d`,
+    `SELECT millrace_forest([1, NULL], [1, NULL, 2, 5, NULL, 3]) AS a, millrace_forest([1], [1, 2]) AS b, millrace_forest([NULL], [1]) AS c, millrace_forest(NULL, [1]) AS d, millrace_forest([1], [1]) AS e`,
   )
-  expect(rows).toEqual([{ a: 1, b: 1, c: null, d: null }])
+  expect(rows).toEqual([{ a: 1, b: 1, c: null, d: null, e: 0 }])
 })
 
 it.each([

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { anomalyScore, forestDefaults } from '../../src/functions/random-cut-forest.ts'
 
-const many = { trees: 20_000, treeSize: 256, seed: 1 }
+const many = { trees: 20_000, seed: 1 }
 
 /** Expected collusive displacement of a number among others: each gap between them is cut with a chance proportional to its length. */
 function expectedScore(x: number, others: readonly number[], cutOff: readonly number[] = []): number {
@@ -43,11 +43,7 @@ it.each([
   [1, [1, 1, 7, 8]],
   [-3, [0, 0.5, 0.6, 9, 9, 20]],
 ])('gives %d among %j the expected score of the definition', (x, others) => {
-  const score = anomalyScore(
-    [x],
-    [...others, x].map((other) => [other]),
-    many,
-  )
+  const score = anomalyScore([x], others, many)
   expect(score).toBeCloseTo(expectedScore(x, others), 1)
 })
 
@@ -55,7 +51,7 @@ it('gives the expected score where dimensions repeat each other, as cuts of each
   const others = [0, 0.5, 0.6, 9, 9, 20]
   const score = anomalyScore(
     [-3, -3],
-    others.map((other) => [other, other]),
+    others.flatMap((other) => [other, other]),
     many,
   )
   expect(score).toBeCloseTo(expectedScore(-3, others), 1)
@@ -63,17 +59,15 @@ it('gives the expected score where dimensions repeat each other, as cuts of each
 
 const value = fc.integer({ min: -50, max: 50 })
 const points = fc.array(fc.tuple(value, value), { minLength: 1, maxLength: 40 })
-const few = { trees: 10, treeSize: 16, seed: 7 }
+const few = { trees: 10, seed: 7 }
 
 it('is the same whatever the order of the rows, wherever they lie, and in whatever unit', () => {
   fc.assert(
     fc.property(points, fc.tuple(value, value), value, (among, point, shift) => {
-      const score = anomalyScore(point, among, few)
+      const score = anomalyScore(point, among.flat(), few)
       const moved = ([x, y]: readonly [number, number]) => [4 * x + shift, 4 * y - shift]
-      expect(anomalyScore(point, among.toReversed(), few)).toBe(score)
-      expect(anomalyScore(moved(point), among.map(moved), few)).toBe(score)
-      const isThere = among.some(([x, y]) => x === point[0] && y === point[1])
-      if (!isThere) expect(anomalyScore(point, [...among, point], few)).toBe(score)
+      expect(anomalyScore(point, among.toReversed().flat(), few)).toBe(score)
+      expect(anomalyScore(moved(point), among.flatMap(moved), few)).toBeCloseTo(score, 10)
     }),
   )
 })
@@ -81,7 +75,7 @@ it('is the same whatever the order of the rows, wherever they lie, and in whatev
 it('lies between 0 and the number of others', () => {
   fc.assert(
     fc.property(points, fc.tuple(value, value), (among, point) => {
-      const score = anomalyScore(point, among, { ...few, treeSize: 256 })
+      const score = anomalyScore(point, among.flat(), few)
       expect(score).toBeGreaterThanOrEqual(0)
       expect(score).toBeLessThanOrEqual(among.length)
     }),
@@ -96,7 +90,7 @@ it('finds the flat piece of a sine', () => {
   const scores = shingles.map((shingle, at) =>
     at < 100
       ? 0
-      : anomalyScore(shingle, shingles.slice(Math.max(0, at - 256), at + 1), {
+      : anomalyScore(shingle, shingles.slice(Math.max(0, at - 256), at).flat(), {
           ...forestDefaults,
           trees: 40,
         }),

@@ -81,7 +81,9 @@ it.each([
     ['large', 'other'],
   ],
 ])('goes on where %s has a value that cannot be computed', async (_, select, values) => {
-  expect((await resultsOf(select)).sort()).toEqual(values)
+  const found = await resultsOf(select)
+  expect(found).toHaveLength(values.length)
+  expect(found).toEqual(expect.arrayContaining(values))
 })
 
 it('lets a single question fail, and says why', async () => {

@@ -146,7 +146,7 @@ function constant(type: string, value: unknown): Expression {
 /** Its windows are ordered by ROWTIME, whether that is written or not. */
 function orderByArrival(expression: Expression): void {
   if (expression.class !== 'WINDOW' || (expression['orders'] as unknown[]).length > 0) return
-  const isFramed = /^EXPR_PRECEDING/.test(expression['start'] as string)
+  const isFramed = (expression['start'] as string).startsWith('EXPR_PRECEDING')
   if (!isFramed && expression.type !== 'WINDOW_LAG') return
   expression['orders'] = [
     { type: 'ORDER_DEFAULT', null_order: 'ORDER_DEFAULT', expression: columnRef('arrival_time') },
