@@ -55,7 +55,7 @@ export async function planQuery(text: string, options: PlanOptions): Promise<Que
     await rewriteOverFunctions(node, text, parser)
     if (isContinuous) {
       await checkConstants(node, text, parser)
-      makeNeverFail(node, functions)
+      makeNeverFail(node, functions, options.columnsOf ?? (() => undefined))
     }
     const own = structuredClone(node)
     const planning: Planning = {

@@ -7,7 +7,9 @@ const planner = plannerOfTests()
 /** Runs a SELECT over two rows, of which one holds nothing but what is hard to compute with. */
 async function resultsOf(select: string) {
   const { session } = planner()
-  const plan = await planner().plan(`INSERT INTO x ${select}`)
+  const plan = await planner().plan(`INSERT INTO x ${select}`, {
+    columnsOf: () => ['ts', 'k', 'v', 'small', 'zero'],
+  })
   for (const { held, relation } of plan.inputs) {
     await session.run(
       `CREATE OR REPLACE TEMP TABLE ${held} (ts TIMESTAMP, k VARCHAR, v BIGINT, small TINYINT, zero INTEGER, millrace_time TIMESTAMP)`,
@@ -75,6 +77,13 @@ it.each([
     `SELECT sum(v + 1) OVER (ORDER BY ts RANGE INTERVAL '1' MINUTE PRECEDING)::INTEGER AS n FROM clicks`,
     [8, 8],
   ],
+  ['a name of another expression', 'SELECT k::INTEGER AS a, a + 1 AS b FROM clicks', [7, null]],
+  ['a name that is a column too', 'SELECT v + 1 AS v, v * 2 AS w FROM clicks', [8, null]],
+  [
+    'a subquery',
+    'SELECT (SELECT max(x * c.zero) FROM range(3) t(x))::INTEGER AS n FROM clicks c WHERE EXISTS (SELECT 1 FROM range(3) t(x) WHERE x + 1 = c.zero + 1)',
+    [4, 0],
+  ],
   [
     'CASE',
     `SELECT CASE WHEN k::INTEGER > 3 THEN 'large' ELSE 'other' END AS n FROM clicks`,
@@ -83,7 +92,7 @@ it.each([
 ])('goes on where %s has a value that cannot be computed', async (_, select, values) => {
   const found = await resultsOf(select)
   expect(found).toHaveLength(values.length)
-  expect(found).toEqual(expect.arrayContaining(values))
+  expect(new Set(found)).toEqual(new Set<unknown>(values))
 })
 
 it('lets a single question fail, and says why', async () => {

@@ -245,8 +245,9 @@ const inSteps = [
 ] as const
 
 /** A row that a watermark within the last millisecond of its windows has not passed. */
-const onWatermark: [TestRow[], TestRow[], number[], number] = [
+const onWatermark: [TestRow[], TestRow[], TestRow[], number[], number] = [
   [{ at: -6 * SECOND - 1, k: 'a', v: 1 }],
+  [],
   [],
   [-6 * SECOND - 1, 0, 1_000 * SECOND],
   0,

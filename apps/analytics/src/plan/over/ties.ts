@@ -134,7 +134,8 @@ function columnsOf(planning: Planning, node: QueryNode, scope: Scope): readonly 
       found.push({ ...expression, alias: '' })
     if (kind === 'STAR')
       for (const { name, relation } of starred(expression, scope))
-        for (const column of relation.columns) found.push(columnRef(name, column.name))
+        for (const column of relation.columns)
+          found.push(columnRef(...[name, column.name].filter((part) => part !== '')))
     return kind === 'SUBQUERY'
   })
   return withoutRepeats(found.map(ascending))
