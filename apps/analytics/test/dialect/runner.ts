@@ -42,10 +42,10 @@ export class CaseRun implements AsyncDisposable {
   static async open({ session, plan }: Planner, one: DialectCase): Promise<CaseRun> {
     const directory = await mkdtemp(join(tmpdir(), 'analytics-dialect-'))
     for (const [name, text] of Object.entries(one.files ?? {})) await writeFile(join(directory, name), text)
-    const columnsOf = (stream: string) => [
-      ...Object.keys(one.streams[stream]!.columns),
-      ...Object.keys(recordColumns),
-    ]
+    const columnsOf = (stream: string) => {
+      const own = one.streams[stream]?.columns
+      return own && [...Object.keys(own), ...Object.keys(recordColumns)]
+    }
     const planned = await plan(one.sql.replaceAll('{files}', directory), { columnsOf })
     const run = new CaseRun(session, planned, one, directory)
     for (const input of planned.inputs) await run.#stage(input)
