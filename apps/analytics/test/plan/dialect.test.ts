@@ -1,10 +1,10 @@
 // The table of the dialect: each question gives the results that are written out, over all rows at once and in whatever steps.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { plannerOfTests } from '../plan/planner.ts'
-import { isByArrival } from './case.ts'
-import { dialectCases } from './cases.ts'
-import { CaseRun, type Results } from './runner.ts'
+import { plannerOfTests } from './planner.ts'
+import { isByArrival } from '../support/dialect/case.ts'
+import { dialectCases } from '../support/dialect/cases.ts'
+import { CaseRun, type Results } from '../support/dialect/runner.ts'
 
 const planner = plannerOfTests()
 

@@ -2,10 +2,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { EngineSession } from '../../src/engine/index.ts'
-import type { PlannedInput, QueryPlan } from '../../src/plan/query-plan.ts'
-import { quotedName, quotedText } from '../../src/rows/sql-text.ts'
-import type { Planner } from '../plan/planner.ts'
+import type { EngineSession } from '../../../src/engine/index.ts'
+import type { PlannedInput, QueryPlan } from '../../../src/plan/query-plan.ts'
+import { quotedName, quotedText } from '../../../src/rows/sql-text.ts'
+import type { Planner } from '../../plan/planner.ts'
 import type { CaseRecord, CaseValue, DialectCase } from './case.ts'
 
 /** Columns that every record has, but for those that no question reads. */
