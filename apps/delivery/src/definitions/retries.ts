@@ -19,8 +19,9 @@ export async function requestRetry(
   { now, id }: RetryRim,
 ): Promise<DeliveryRetry> {
   const document = await client.documents<DeliveryDefinition>(deliveryKinds.definitions).get(name)
-  if (document === undefined || document.value.state === 'deleting') throw notFound(name)
-  if (document.value.state === 'paused') {
+  const state = document?.value.state
+  if (document === undefined || state === 'deleting' || state === 'making') throw notFound(name)
+  if (state === 'paused') {
     throw new DeliveryError(
       'invalid',
       `${name} is paused: its error documents can be replayed once it is resumed.`,

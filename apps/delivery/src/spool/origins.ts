@@ -9,7 +9,10 @@ const TEXT_MAX = 4096
 export class Origins {
   readonly #heap: Heap
   #text = ''
-  #shardId: string | undefined
+  /** Of the last record. */
+  #shardId = ''
+  #sequenceNumber = -1
+  #arrivedAt = -1
 
   constructor(place: HeapPlace) {
     this.#heap = new Heap(place)
@@ -20,13 +23,19 @@ export class Origins {
   }
 
   /** Takes the next record, of so many lines. */
-  add(
-    { shardId, sequenceNumber, subSequence = -1, partitionKey, arrivedAt }: RecordOrigin,
-    lines: number,
-  ): void {
-    const shard = shardId === this.#shardId ? '' : `,${JSON.stringify(shardId)}`
-    this.#shardId = shardId
-    this.#text += `[${lines},${sequenceNumber},${subSequence},${arrivedAt},${JSON.stringify(partitionKey)}${shard}]\n`
+  add(record: RecordOrigin, lines: number): void {
+    const { shardId, sequenceNumber, subSequence, partitionKey, arrivedAt } = record
+    const key = JSON.stringify(partitionKey)
+    // Most records are one line, and follow the one before: of those the key says it all.
+    const isNext = lines === 1 && sequenceNumber === this.#sequenceNumber + 1 && subSequence === undefined
+    if (isNext && arrivedAt === this.#arrivedAt && shardId === this.#shardId) this.#text += `${key}\n`
+    else {
+      const place = `${lines},${sequenceNumber},${subSequence ?? -1},${arrivedAt}`
+      this.#text += `[${place},${key},${JSON.stringify(shardId)}]\n`
+      this.#shardId = shardId
+      this.#arrivedAt = arrivedAt
+    }
+    this.#sequenceNumber = sequenceNumber
     if (this.#text.length >= TEXT_MAX) this.#keep()
   }
 
@@ -40,15 +49,13 @@ export class Origins {
     this.#keep()
     const found: RecordOrigin[] = []
     let from = 0
-    let shardId = ''
+    let last: RecordOrigin = { shardId: '', sequenceNumber: -1, partitionKey: '', arrivedAt: -1 }
     for await (const entry of this.#entries()) {
-      const [count, sequenceNumber, subSequence, arrivedAt, partitionKey, shard] = entry
-      shardId = shard ?? shardId
-      const origin = { shardId, sequenceNumber, partitionKey, arrivedAt }
-      while (lines[found.length]! < from + count)
-        found.push(subSequence < 0 ? origin : { ...origin, subSequence })
+      const { origin, count } = originOf(entry, last)
+      while (lines[found.length]! < from + count) found.push(origin)
       if (found.length === lines.length) return found
       from += count
+      last = origin
     }
     throw new Error(`Line ${lines[found.length]} comes from no record: there are ${from}.`)
   }
@@ -77,11 +84,27 @@ export class Origins {
   }
 }
 
-type Entry = [
-  lines: number,
-  sequenceNumber: number,
-  subSequence: number,
-  arrivedAt: number,
-  partitionKey: string,
-  shardId?: string,
-]
+/** A partition key alone: one line of the next record, which came at the same time. */
+type Entry =
+  | string
+  | [
+      lines: number,
+      sequenceNumber: number,
+      subSequence: number,
+      arrivedAt: number,
+      partitionKey: string,
+      shardId: string,
+    ]
+
+function originOf(
+  entry: Entry,
+  { shardId, sequenceNumber, arrivedAt }: RecordOrigin,
+): { readonly origin: RecordOrigin; readonly count: number } {
+  if (typeof entry === 'string') {
+    const origin = { shardId, sequenceNumber: sequenceNumber + 1, partitionKey: entry, arrivedAt }
+    return { origin, count: 1 }
+  }
+  const [count, number, subSequence, at, partitionKey, shard] = entry
+  const origin = { shardId: shard, sequenceNumber: number, partitionKey, arrivedAt: at }
+  return { origin: subSequence < 0 ? origin : { ...origin, subSequence }, count }
+}

@@ -15,18 +15,18 @@ let files = 0
 const place = { directory: '', fileName: () => `origins-${files++}` }
 
 const recordOf = (i: number) => ({
-  shardId: `shardId-00000000000${i % 3}`,
-  sequenceNumber: 1000 + i,
+  shardId: `shardId-00000000000${Math.floor(i / 700)}`,
+  sequenceNumber: 1000 + i + Math.floor(i / 50),
   partitionKey: `key "${i}"\n ü`,
-  arrivedAt: 5000 + i,
-  ...(i % 5 === 0 && { subSequence: i }),
+  arrivedAt: 5000 + Math.floor(i / 30),
+  ...(i % 40 === 0 && { subSequence: i }),
 })
 
 it('origins: tell of lines which records they come from, also where records have several, or none', async () => {
   const origins = new Origins({ ...place, directory })
   const records: number[] = []
   for (let i = 0; i < 3000; i++) {
-    const lines = i % 4
+    const lines = i % 20 < 4 ? i % 4 : 1
     origins.add(recordOf(i), lines)
     for (let line = 0; line < lines; line++) records.push(i)
     if (i === 1000 || i === 2000) await origins.spill()
