@@ -132,11 +132,13 @@ it('a host process: has every acknowledged record after a kill, and assigns numb
   const place = { streamId: STREAM, shardIndex: 0, position, consumer: undefined }
   await connection.request('subscribe', { ...place, creditBytes: 1 << 20 })
   expect((await append(connection, 'next')).results).toMatchObject([{ baseSequenceNumber: 20 }])
+  // A drain ends subscriptions wherever they are.
+  const pushed = () =>
+    contents(connection.events.flatMap((event) => (event.event === 'records' ? event.body.batches : [])))
+  await expect.poll(pushed).toEqual([...acknowledged, '20:next'])
   await second.controller.call('drain', { deadlineMs: 5000 })
   await second.ended
   await connection.closed
-  const pushed = connection.events.flatMap((event) => (event.event === 'records' ? event.body.batches : []))
-  expect(contents(pushed)).toEqual([...acknowledged, '20:next'])
 })
 
 it('a host process: fails to start with a typed error if another host holds its storage', async () => {
