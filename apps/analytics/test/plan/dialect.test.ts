@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { plannerOfTests } from './planner.ts'
-import { isByArrival } from '../support/dialect/case.ts'
+import { isByArrival, shownRows } from '../support/dialect/case.ts'
 import { dialectCases } from '../support/dialect/cases.ts'
 import { CaseRun, type Results } from '../support/dialect/runner.ts'
 
@@ -10,20 +10,9 @@ const planner = plannerOfTests()
 
 const MINUTE = 60_000_000
 
-/** Results by target, in an order of their own, with numbers as exact as ten digits. */
+/** Results by target. */
 function shown(results: Results) {
-  return Object.fromEntries(
-    Object.entries(results).map(([target, rows]) => [
-      target,
-      rows
-        .map((row) =>
-          JSON.stringify(row, (_, value: unknown) =>
-            typeof value === 'number' ? Number(value.toPrecision(10)) : value,
-          ),
-        )
-        .sort(),
-    ]),
-  )
+  return Object.fromEntries(Object.entries(results).map(([target, rows]) => [target, shownRows(rows)]))
 }
 
 it('has forty questions and more, each of its own name', () => {

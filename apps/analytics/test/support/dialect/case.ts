@@ -41,3 +41,14 @@ export function rows(columns: string, ...values: readonly (readonly CaseValue[])
   const names = columns.split(' ')
   return values.map((row) => Object.fromEntries(names.map((name, place) => [name, row[place]!])))
 }
+
+/** Returns rows as text, in an order of their own, with numbers as exact as ten digits. */
+export function shownRows(rows: readonly CaseRecord[]): readonly string[] {
+  return rows
+    .map((row) =>
+      JSON.stringify(row, (_, value: unknown) =>
+        typeof value === 'number' ? Number(value.toPrecision(10)) : value,
+      ),
+    )
+    .sort()
+}
