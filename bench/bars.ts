@@ -67,6 +67,16 @@ export const bars = {
   functionRecords: atLeast(150_000),
   /** Milliseconds that a function adds to the way of a record, without a window, against a plain member of a group. */
   functionLatency: atMost(20),
+  /** Records a second that a question reads two columns of. */
+  analyticsScan: atLeast(1_000_000),
+  /** Clicks of 200 bytes a second that a continuous query counts by key in tumbling windows, and averages in sliding ones. */
+  analyticsTumbling: atLeast(600_000),
+  analyticsSliding: atLeast(200_000),
+  /** Milliseconds from the end of a window to its results, p99. */
+  analyticsLatency: atMost(250),
+  /** Percent of a core, and MB, of the app with 50 queries to which nothing comes. */
+  analyticsIdle: atMost(10),
+  analyticsIdleMemory: atMost(600),
   /** Records a second that one member of a group hands to a handler of batches, and to one of single records. */
   groupBatches: atLeast(1_000_000),
   groupRecords: atLeast(400_000),

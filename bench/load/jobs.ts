@@ -5,6 +5,11 @@ import { measureRawLmdb } from '../limits/raw-lmdb.ts'
 import { runAgentOnce, runPlainTail } from './agent/files.ts'
 import { runAgentLatency } from './agent/latency.ts'
 import { runAppend } from './append.ts'
+import { runQueryDrain } from './analytics/drain.ts'
+import { runFillClicks } from './analytics/fill-clicks.ts'
+import { runIdleQueries } from './analytics/idle-queries.ts'
+import { runQueryLatency } from './analytics/latency.ts'
+import { runScan } from './analytics/scan.ts'
 import { runApp } from './apps/app-process.ts'
 import { runFillJson } from './apps/fill-json.ts'
 import { runDeliveryDrain, runPlainDrain } from './delivery/drain.ts'
@@ -71,4 +76,9 @@ export const jobs = {
   httpTarget: runHttpTarget,
   deliveryFormat: runDeliveryFormat,
   deliveryPipeline: runDeliveryPipeline,
+  fillClicks: runFillClicks,
+  sqlScan: runScan,
+  queryDrain: runQueryDrain,
+  queryLatency: runQueryLatency,
+  idleQueries: runIdleQueries,
 } as const

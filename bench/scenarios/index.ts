@@ -1,5 +1,6 @@
 // The table of scenarios, in the order in which `all` runs them.
 import type { Scenario } from '../scenario.ts'
+import { analyticsScenario } from '../analytics/scenario.ts'
 import { agentScenario } from '../agent/scenario.ts'
 import { deliveryScenario } from '../delivery/scenario.ts'
 import { deliveryPiecesScenario } from '../delivery/pieces-scenario.ts'
@@ -40,4 +41,5 @@ export const scenarios: readonly Scenario[] = [
   deliveryScenario,
   deliveryPiecesScenario,
   functionsScenario,
+  analyticsScenario,
 ]

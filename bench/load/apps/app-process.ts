@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import type { LoadControl } from '../job.ts'
 
 export interface AppSettings {
-  readonly app: 'delivery' | 'functions'
+  readonly app: 'delivery' | 'functions' | 'analytics'
   readonly url: string
   /** Those of the app's section of the table of options. */
   readonly options: Readonly<Record<string, string | number>>
