@@ -198,3 +198,19 @@ test('bench functions: calls modules and an endpoint with what a stream holds, s
   expect(figures.get('record to function, p50, 100/s')).toBeGreaterThan(0)
   expect(figures.get('of it by the app')).toBeDefined()
 })
+
+test('bench analytics: asks what a stream holds, counts it in windows, times results, and watches queries without rows', async () => {
+  const sizes = ['--records', '5k', '--shards', '2', '--rounds', '1', '--rate', '100', '--queries', '2']
+  const figures = await figuresOf('analytics', '--seconds', '2', ...sizes)
+  for (const name of [
+    'question: two of the columns',
+    'question: none of the columns',
+    'question: all of the columns',
+    'tumbling count by key',
+    'sliding average by key',
+    'end of a window to its results, p50, 100/s',
+    '2 idle queries, memory of the app',
+  ]) {
+    expect(figures.get(name)).toBeGreaterThan(0)
+  }
+})

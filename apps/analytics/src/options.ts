@@ -7,7 +7,7 @@ export interface AnalyticsOptions {
   readonly spoolDir?: string | undefined
   /** Bytes that all queries may hold in memory. */
   readonly memory: number
-  readonly threads?: number | undefined
+  readonly threads: number
 }
 
 /** Takes options that came over a channel. They were checked by the table, in this version: what is missing is a defect. */

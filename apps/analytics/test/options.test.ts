@@ -16,6 +16,7 @@ it('the options of the app are those of the table, of the same kinds', () => {
 it('the options of the app have the defaults of the table, where nothing is said', () => {
   expect(analyticsOptionsIn(appOptions(resolveConfig({ flags: {} }).values, 'analytics'))).toEqual({
     memory: 1024 ** 3,
+    threads: 1,
   })
 })
 

@@ -24,11 +24,11 @@ export const analyticsOptions = {
   },
   analyticsThreads: {
     kind: 'count',
-    default: null,
+    default: '1',
     min: '1',
     max: '256',
     example: '4',
-    doc: 'Threads that compute results of queries, at most. Left out: as many as there are cores.',
+    doc: 'Threads that compute one statement of a query together; queries are computed beside each other in any case. More of them cost processor time in each statement, and pay where windows hold millions of rows.',
     audience: 'operator',
     scope: 'broker',
     app: 'analytics',

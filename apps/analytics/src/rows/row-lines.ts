@@ -32,19 +32,24 @@ interface Run {
   readonly shard: number
   /** Index of its first line. */
   readonly line: number
+  /** Index behind its last line. */
+  end: number
   readonly first: number
   last: number
 }
 
 /** Lines to be loaded. Their bytes are good until the next call of `take`. */
 export interface TakenLines {
+  /** In the order in which they were added. */
   readonly bytes: Buffer
   readonly count: number
   /** Bytes of the longest line. */
   readonly longest: number
   /** By line, two numbers: where it begins, and where the payload does behind its brace. One more pair is the end. */
   readonly places: Uint32Array
-  /** Whether lines that are to be in the order of shard and sequence number are not. */
+  /** The same bytes in the order that they are to have; one where it is that of `bytes`. */
+  readonly pieces: readonly Uint8Array[]
+  /** Whether lines that are to be in the order of shard and sequence number are not, as pieces. */
   readonly isUnsorted: boolean
 }
 
@@ -130,14 +135,19 @@ export class RowLines {
     const count = this.#count
     const places = this.#places
     places[2 * count] = places[2 * count + 1] = this.#bytes
+    const bytes = this.#buffer.subarray(0, this.#bytes)
+    const runs = inOrder(this.#runs)
     const lines: TakenLines = {
-      bytes: this.#buffer.subarray(0, this.#bytes),
+      bytes,
       count,
       longest: this.#longest,
       places: places.subarray(0, 2 * count + 2),
-      isUnsorted: this.#isUnsorted,
+      pieces:
+        runs.length > 1
+          ? runs.map(({ line, end }) => bytes.subarray(places[2 * line], places[2 * end]))
+          : [bytes],
+      isUnsorted: this.#isUnsorted || runs.some((run, i) => i > 0 && isBehind(run, runs[i - 1]!)),
     }
-    const runs = this.#runs
     const { buffer, places: sparePlaces } = this.#spare
     this.#spare = { buffer: this.#buffer, places }
     this.#buffer = buffer
@@ -145,17 +155,19 @@ export class RowLines {
     this.#bytes = this.#count = this.#longest = 0
     this.#runs = []
     this.#isUnsorted = false
-    return runs.length > 1 ? sorted(lines, runs) : lines
+    return lines
   }
 
   #note(shard: number, sequenceNumber: number): void {
     const run = this.#runs.at(-1)
     if (run?.shard !== shard) {
-      this.#runs.push({ shard, line: this.#count, first: sequenceNumber, last: sequenceNumber })
+      const [line, first] = [this.#count, sequenceNumber]
+      this.#runs.push({ shard, line, end: line + 1, first, last: first })
       return
     }
     if (sequenceNumber <= run.last) this.#isUnsorted = true
     run.last = sequenceNumber
+    run.end = this.#count + 1
   }
 
   #reserve(bytes: number): void {
@@ -173,29 +185,13 @@ export class RowLines {
   }
 }
 
-/** Puts the lines of each shard together, in the order of their sequence numbers. */
-function sorted(lines: TakenLines, runs: readonly Run[]): TakenLines {
-  const { bytes, places, count } = lines
-  const order = runs.map((run, i) => ({ ...run, end: runs[i + 1]?.line ?? count }))
-  order.sort((a, b) => a.shard - b.shard || a.first - b.first)
-  const put = Buffer.allocUnsafeSlow(bytes.length)
-  const putPlaces = new Uint32Array(places.length)
-  let at = 0
-  let line = 0
-  for (const run of order) {
-    const begin = places[2 * run.line]!
-    const end = places[2 * run.end]!
-    bytes.copy(put, at, begin, end)
-    for (let i = 2 * run.line; i < 2 * run.end; i++)
-      putPlaces[2 * line + i - 2 * run.line] = places[i]! - begin + at
-    at += end - begin
-    line += run.end - run.line
-  }
-  putPlaces[2 * count] = putPlaces[2 * count + 1] = at
-  const isBehind = (i: number): boolean =>
-    order[i]!.shard === order[i - 1]!.shard && order[i]!.first <= order[i - 1]!.last
-  const isUnsorted = lines.isUnsorted || order.some((_, i) => i > 0 && isBehind(i))
-  return { ...lines, bytes: put, places: putPlaces, isUnsorted }
+/** Puts those of each shard together, in the order of their sequence numbers. */
+function inOrder(runs: readonly Run[]): readonly Run[] {
+  return runs.toSorted((a, b) => a.shard - b.shard || a.first - b.first)
+}
+
+function isBehind(run: Run, before: Run): boolean {
+  return run.shard === before.shard && run.first <= before.last
 }
 
 /** The begin of a line. Of records one behind the other only the end of the number changes. */
