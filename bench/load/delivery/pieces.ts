@@ -7,7 +7,7 @@ import { logLines } from '../apps/json-records.ts'
 import type { LoadControl } from '../job.ts'
 
 interface Encoder {
-  add(data: Uint8Array, pieces: Uint8Array[]): number
+  add(data: Uint8Array, pieces: Uint8Array[]): void
   finish(spooled: object, signal: AbortSignal): Promise<{ readonly failed: readonly unknown[] }>
 }
 

@@ -70,7 +70,7 @@ function objectEnd(
     if (byte === QUOTE) {
       const start = at + 1
       for (at++; at < length && data[at] !== QUOTE; at++) {
-        if (data[at] === BACKSLASH) at++
+        if (data[at] === BACKSLASH && data[at + 1] !== LINE_FEED) at++
         else if (data[at] === LINE_FEED) return { at, message: 'a line feed stands in a string' }
       }
       if (at >= length) break

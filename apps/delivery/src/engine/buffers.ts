@@ -105,9 +105,14 @@ export class Buffers implements RoomHolder {
       touched.add(lane)
       for (const record of records) this.#put(lane, record, record.data)
     }
+    if (delivered === undefined) {
+      const lane = this.#mainLane('')!
+      touched.add(lane)
+      for (const record of records) this.#put(lane, record, record.data)
+    }
     let lane: Lane | undefined
     let partition: string | undefined
-    for (const each of delivered) {
+    for (const each of delivered ?? []) {
       if (each.partition !== partition || lane === undefined) {
         partition = each.partition
         lane = this.#mainLane(each.partition)
@@ -160,8 +165,6 @@ export class Buffers implements RoomHolder {
         return
       }
     }
-    // Each look at it makes a date.
-    const { arrivedAt } = record
     let { open } = lane
     if (open !== undefined && open.last !== sequenceNumber && isFull(open.heap, target)) {
       this.seal(lane)
@@ -172,7 +175,8 @@ export class Buffers implements RoomHolder {
         heap: target.open(),
         from: sequenceNumber,
         last: sequenceNumber,
-        ms: arrivedAt,
+        // The first is the oldest: the broker's stamps never go back within a shard. Each look at one makes a date.
+        ms: record.arrivedAt,
         since: clock.monotonic(),
       }
       lane.open = open
@@ -180,7 +184,6 @@ export class Buffers implements RoomHolder {
     }
     room.take(open.heap.put(record, data))
     open.last = sequenceNumber
-    if (arrivedAt < open.ms) open.ms = arrivedAt
   }
 
   #appended(touched: ReadonlySet<Lane>, taken: number): void {

@@ -11,7 +11,7 @@ export interface OpenHeap {
   readonly heap: LaneHeap
   readonly from: number
   last: number
-  ms: number
+  readonly ms: number
   /** By the monotonic clock of the delivery. */
   readonly since: number
 }

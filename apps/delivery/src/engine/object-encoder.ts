@@ -13,6 +13,11 @@ export interface Spooled extends ObjectContent {
   scratch(extension: string): string
 }
 
+/** Takes bytes one behind the other, as an array does. */
+export interface Pieces {
+  push(piece: Uint8Array): unknown
+}
+
 export interface EncodedObject {
   /** Undefined where no record is left. */
   readonly content: ObjectContent | undefined
@@ -29,10 +34,10 @@ export interface RefusedRecord extends Omit<ErrorRecord, 'origin'> {
 export interface ObjectEncoder {
   /** Ending of names, with its dot; '' for none. */
   readonly extension: string
-  /** It may refuse records. Then what it pushes are lines, a record may have several, and each piece that ends a line ends with a line feed. */
+  /** It may refuse records: then what it pushes are lines, and a record may have several. */
   readonly isSelective: boolean
-  /** Pushes what the spool gets for a record: views, which nobody changes. Returns their bytes. */
-  add(data: Uint8Array, pieces: Uint8Array[]): number
+  /** Pushes what the spool gets for a record. Returns how many lines those are, where it may refuse some. */
+  add(data: Uint8Array, pieces: Pieces): number
   /** Makes the content of an object. The same spool may be given again, and should then give the same. */
   finish(spooled: Spooled, signal: AbortSignal): Promise<EncodedObject>
 }
@@ -46,7 +51,7 @@ export function rawEncoder(delimiter: string): ObjectEncoder {
     add: (data, pieces) => {
       pieces.push(data)
       if (end.length > 0) pieces.push(end)
-      return data.length + end.length
+      return 1
     },
     finish: (spooled) => Promise.resolve({ content: spooled, failed: [] }),
   }

@@ -12,8 +12,8 @@ export interface DeliveredRecord {
 }
 
 export interface PipelineResult {
-  /** In the order of the source. */
-  readonly delivered: readonly DeliveredRecord[]
+  /** In the order of the source; undefined where all of the records go on as they are, without a partition. */
+  readonly delivered: readonly DeliveredRecord[] | undefined
   /** In the order of the source; each with its `origin`. */
   readonly failed: readonly ErrorRecord[]
 }
@@ -29,10 +29,6 @@ export interface Pipeline {
 
 /** The pipeline of a delivery that takes records as they are. */
 export const identityPipeline: Pipeline = {
-  process: (records) =>
-    Promise.resolve({
-      delivered: records.map((record) => ({ record, partition: '', data: record.data })),
-      failed: [],
-    }),
+  process: () => Promise.resolve({ delivered: undefined, failed: [] }),
   close: () => Promise.resolve(),
 }

@@ -34,6 +34,9 @@ export interface PipelineRim {
   readonly invocationId: () => string
 }
 
+/** Says of each record where it goes. */
+type Split = PipelineResult & { readonly delivered: readonly DeliveredRecord[] }
+
 const REGION = 'us-east-1'
 const ACCOUNT = '000000000000'
 
@@ -53,10 +56,7 @@ export function makePipeline(name: string, definition: PipedBy, rim: PipelineRim
   const { now } = rim.clock
   const texts = new PartitionTexts()
 
-  const processRun = async (
-    records: readonly SourceRecord[],
-    signal: AbortSignal,
-  ): Promise<PipelineResult> => {
+  const processRun = async (records: readonly SourceRecord[], signal: AbortSignal): Promise<Split> => {
     const isTransformed = records[0]?.transformed !== undefined
     const apart = isTransformed ? { records, failed: [] } : takeApart(records, deaggregation, now)
     const isCalled = transformer !== undefined && !isTransformed
@@ -69,7 +69,7 @@ export function makePipeline(name: string, definition: PipedBy, rim: PipelineRim
 
   return {
     process: async (records, signal) => {
-      const results: PipelineResult[] = []
+      const results: Split[] = []
       for (const run of runsOf(records)) results.push(await processRun(run, signal))
       if (results.length === 1) return results[0]!
       return {
@@ -139,7 +139,7 @@ function assigned(
   records: readonly TransformedRecord[],
   partitions: readonly Partition[] | undefined,
   { lambdaKeys, texts, now }: Assignment,
-): PipelineResult {
+): Split {
   const delivered: DeliveredRecord[] = []
   const failed: ErrorRecord[] = []
   for (const [place, { record, data, partitionKeys }] of records.entries()) {

@@ -1,8 +1,9 @@
 // The records of one object on their way: in memory while they are few, then in a file. Runs in the app. The file is no promise: what is
-// in it is read again from the stream after a crash.
+// in it is read again from the stream after a crash. Records are copied: they are views of memory that others' records share, which a few
+// that wait here would keep for as long; and a view of each of thousands is dear to whoever collects garbage.
 import { open, rm, writeFile, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Spooled } from '../engine/object-encoder.ts'
+import type { Pieces, Spooled } from '../engine/object-encoder.ts'
 import { CHUNK_BYTES, chunksOf } from './chunks-of.ts'
 
 /** Where heaps put their files. */
@@ -12,18 +13,17 @@ export interface HeapPlace {
   readonly fileName: () => string
 }
 
-/** Bytes that copied records are put into together: few at first, since there may be thousands of heaps. */
+/** Bytes that records are put into together: few at first, since there may be thousands of heaps. */
 const SLAB_BYTES_MIN = 512
-const SLAB_BYTES_MAX = 256 * 1024
+const SLAB_BYTES_MAX = 1024 * 1024
 
-export class Heap implements Spooled {
+export class Heap implements Spooled, Pieces {
   readonly #place: HeapPlace
-  readonly #isCopied: boolean
   #pieces: Uint8Array[] = []
   #memoryBytes = 0
   #bytes = 0
   #records = 0
-  /** What copied records are in; from `slabFrom` to `slabTo` they are not among the pieces yet. */
+  /** What records are copied into; from `slabFrom` to `slabTo` they are not among the pieces yet. */
   #slab = new Uint8Array(0)
   #slabFrom = 0
   #slabTo = 0
@@ -34,13 +34,8 @@ export class Heap implements Spooled {
   #isReleased = false
   readonly #scratch: string[] = []
 
-  /**
-   * `isCopied`: pieces are views of memory that others' records share, which a few that wait here would keep for as long: they are
-   * copied.
-   */
-  constructor(place: HeapPlace, isCopied = false) {
+  constructor(place: HeapPlace) {
     this.#place = place
-    this.#isCopied = isCopied
   }
 
   get bytes(): number {
@@ -61,15 +56,21 @@ export class Heap implements Spooled {
     return this.#path !== undefined && this.#memoryBytes === 0 ? this.#path : undefined
   }
 
-  /** Takes a record: pieces that nobody changes. */
-  add(pieces: readonly Uint8Array[], bytes: number): void {
-    for (const piece of pieces) {
-      if (this.#isCopied) this.#copy(piece)
-      else this.#pieces.push(piece)
-    }
+  /** Takes a piece of a record. */
+  push(piece: Uint8Array): void {
+    const { length } = piece
+    if (length > this.#slab.length - this.#slabTo) this.#beginSlab(length)
+    // The end of a line: a call would take longer.
+    if (length === 1) this.#slab[this.#slabTo] = piece[0]!
+    else this.#slab.set(piece, this.#slabTo)
+    this.#slabTo += length
+    this.#bytes += length
+    this.#memoryBytes += length
+  }
+
+  /** All pieces of a record are there. */
+  endRecord(): void {
     this.#records++
-    this.#bytes += bytes
-    this.#memoryBytes += bytes
   }
 
   /** Moves what is in memory to the file. Fulfils when memory has none of it; where the disk does not take it, it stays, and this rejects. */
@@ -126,15 +127,11 @@ export class Heap implements Spooled {
     if (this.#isReleased) throw new Error('The records of this object are not wanted any more.')
   }
 
-  #copy(piece: Uint8Array): void {
-    if (piece.length > this.#slab.length - this.#slabTo) {
-      this.#endSlab()
-      const usual = Math.min(Math.max(SLAB_BYTES_MIN, 2 * this.#slab.length), SLAB_BYTES_MAX)
-      this.#slab = Buffer.allocUnsafeSlow(Math.max(usual, piece.length))
-      this.#slabFrom = this.#slabTo = 0
-    }
-    this.#slab.set(piece, this.#slabTo)
-    this.#slabTo += piece.length
+  #beginSlab(bytes: number): void {
+    this.#endSlab()
+    const usual = Math.min(Math.max(SLAB_BYTES_MIN, 2 * this.#slab.length), SLAB_BYTES_MAX)
+    this.#slab = Buffer.allocUnsafeSlow(Math.max(usual, bytes))
+    this.#slabFrom = this.#slabTo = 0
   }
 
   /** Puts what was copied so far among the pieces. */

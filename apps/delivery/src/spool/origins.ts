@@ -69,7 +69,7 @@ export class Origins {
     if (this.#text === '') return
     const bytes = Buffer.from(this.#text)
     this.#text = ''
-    this.#heap.add([bytes], bytes.length)
+    this.#heap.push(bytes)
   }
 
   async *#entries(): AsyncGenerator<Entry> {

@@ -28,8 +28,6 @@ const WRITES_MAX = 4
 /** Ending of error documents. */
 export const ERROR_EXTENSION = '.jsonl'
 
-const LINE_FEED = 0x0a
-
 /** Makes the targets of a shard. */
 export function objectTargets(parts: ObjectTargetsParts): LaneTargets {
   const { definition, backupStore } = parts
@@ -123,7 +121,6 @@ class ObjectTarget implements LaneTarget {
   }
 
   open(): LaneHeap {
-    // What comes of one read goes to many partitions, and those wait for very different times.
     return new ObjectHeap(this.#parts, this.#naming.partition)
   }
 
@@ -145,14 +142,12 @@ async function hasObject(store: ObjectStore, key: string, signal: AbortSignal): 
 
 class ObjectHeap extends Heap implements LaneHeap {
   readonly #parts: TargetParts
-  readonly #pieces: Uint8Array[] = []
-
   readonly #partition: string
   /** Where lines come from, where some may be refused. */
   readonly #origins: Origins | undefined
 
   constructor(parts: TargetParts, partition: string) {
-    super(parts.heaps, partition !== '')
+    super(parts.heaps)
     this.#parts = parts
     this.#partition = partition
     this.#origins = parts.encoder.isSelective ? new Origins(parts.heaps) : undefined
@@ -163,12 +158,11 @@ class ObjectHeap extends Heap implements LaneHeap {
   }
 
   put(record: SourceRecord, data: Uint8Array): number {
-    const pieces = this.#pieces
-    pieces.length = 0
-    const bytes = this.#parts.encoder.add(data, pieces)
-    this.add(pieces, bytes)
-    this.#origins?.add(record, linesOf(pieces))
-    return bytes
+    const before = this.bytes
+    const lines = this.#parts.encoder.add(data, this)
+    this.endRecord()
+    this.#origins?.add(record, lines)
+    return this.bytes - before
   }
 
   override async spill(): Promise<void> {
@@ -202,13 +196,6 @@ class ObjectHeap extends Heap implements LaneHeap {
     await store.write(errorKey, contentOf(lines), signal)
     return { objects: content === undefined ? 1 : 2, bytes: content?.bytes ?? 0, failed: failed.length }
   }
-}
-
-/** Lines of a record: pieces that end with a line feed. */
-function linesOf(pieces: readonly Uint8Array[]): number {
-  let lines = 0
-  for (const piece of pieces) if (piece[piece.length - 1] === LINE_FEED) lines++
-  return lines
 }
 
 /** What records that went through a function say of that, for their replay. */

@@ -37,10 +37,8 @@ async function written(
     now,
   )
   const pieces: Uint8Array[] = []
-  let told = 0
-  for (const record of records) told += encoder.add(Buffer.from(record), pieces)
+  for (const record of records) encoder.add(Buffer.from(record), pieces)
   const bytes = Buffer.concat(pieces)
-  expect(told).toBe(bytes.length)
   const { content, failed } = await encoder.finish(
     {
       bytes: bytes.length,
