@@ -75,12 +75,21 @@ export const analyticsScenario = scenario({
         directory,
         clicks: values.records + closing,
       })
-      const run = await withApp(bench, { daemon, values, directory })
+      const { rates, latency } = await withApp(bench, { daemon, directory }, async (pid) => {
+        const serving = { daemon, values, pid }
+        return {
+          rates: await measureQueries(bench, serving),
+          latency: await measureLatency(bench, serving),
+        }
+      })
+      const idle = await withApp(bench, { daemon, directory }, (pid) =>
+        measureIdle(bench, { daemon, values, pid }),
+      )
       return [
         {
           scenario: 'analytics',
-          figures: [...asked, ...run.figures],
-          latencies: run.latencies,
+          figures: [...asked, ...rates, ...latency.figures, ...idle],
+          latencies: latency.latencies,
           settings: { ...values, seconds: bench.seconds },
           notes: [
             `Rates are medians of the rounds, with clicks of ${Math.round(bytes / values.records)} bytes. Those of questions count from the question to the end of its answer, with the sample by which columns are found; those of queries from their creation until the last result is read.`,
@@ -120,18 +129,16 @@ async function measureQuestions(
   return figures
 }
 
-async function withApp(
+/** Does work with an app of its own. */
+async function withApp<T>(
   bench: Bench,
-  { daemon, values, directory }: Omit<Serving, 'pid'> & { readonly directory: string },
-): Promise<Pick<Part, 'figures' | 'latencies'>> {
-  const options = { memory: 2 ** 30, spoolDir: directory }
+  { daemon, directory }: { readonly daemon: RunningDaemon; readonly directory: string },
+  work: (pid: number) => Promise<T>,
+): Promise<T> {
+  const options = { memory: 2 ** 30, threads: 1, spoolDir: directory }
   const app = bench.load('app', { app: 'analytics', url: daemon.url, options })
   try {
-    const serving = { daemon, values, pid: (await app.ready)! }
-    const idle = await measureIdle(bench, serving)
-    const rates = await measureQueries(bench, serving)
-    const latency = await measureLatency(bench, serving)
-    return { figures: [...rates, ...latency.figures, ...idle], latencies: latency.latencies }
+    return await work((await app.ready)!)
   } finally {
     app.stop()
     await Promise.allSettled([app.result])
