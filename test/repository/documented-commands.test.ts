@@ -8,7 +8,9 @@ import { commandLines, inlineCode } from './markdown.ts'
 import { files } from './tree.ts'
 
 const program = createProgram(processTerminal(), '0.0.0')
-const pages = files.filter(({ path }) => /^(README|CONTRIBUTING|CHANGELOG|docs\/.*)\.md$/.test(path))
+const pages = files.filter(({ path }) =>
+  /^(README|CONTRIBUTING|CHANGELOG|(docs|examples)\/.*)\.md$/.test(path),
+)
 
 /** Options of other programs that the documentation names by themselves. */
 const foreignOptions = ['--ignore-scripts', '--read-only', '--restart', '--resolve', '--cacert', '--publish']
