@@ -39,6 +39,9 @@ const IDLE_MS = 1000
 /** How often a place is kept at which nothing was written. */
 const SAVE_MS = 1000
 
+/** How long a step may go on when it is to end: its results are resumed by whoever goes on. */
+const STOP_MS = 5000
+
 /** Where a step ends. */
 type StepEnd = Pick<PreparedStep, 'watermark' | 'positions'>
 
@@ -81,6 +84,7 @@ export class QueryRun {
     this.#outputs = new Outputs({
       client,
       onWait: (reason) => this.#meter.waits(reason),
+      stopping: this.#stopping.signal,
       signal: this.#aborting.signal,
     })
   }
@@ -118,12 +122,13 @@ export class QueryRun {
     return this.#over
   }
 
-  /** Ends the step under way, keeps the place, and gives the query back. */
+  /** Ends the step under way, if that does not take too long, keeps the place, and gives the query back. */
   async stop(): Promise<void> {
     this.#stopping.abort()
     this.#wake?.()
-    for (const source of this.#sources.values()) source.roomCame()
+    const grace = setTimeout(() => this.#aborting.abort(), STOP_MS)
     await this.#over.catch(() => {})
+    clearTimeout(grace)
     await this.abort()
   }
 

@@ -13,6 +13,8 @@ export interface OutputsParts {
   readonly client: Pick<Client, 'describeStream' | 'preparedWriter'>
   /** Takes why a target cannot be written; undefined when it can. */
   readonly onWait: (reason: string | undefined) => void
+  /** When it fires, a target that cannot be written is waited for no more: who goes on resumes. */
+  readonly stopping: AbortSignal
   readonly signal: AbortSignal
 }
 
@@ -42,18 +44,18 @@ export class Outputs {
   }
 
   async #store(target: string, records: readonly RecordInput[], keeper: PlanKeeper): Promise<void> {
-    const { signal, onWait } = this.#parts
+    const { signal, stopping, onWait } = this.#parts
     for (;;) {
       try {
         await this.#try(target, records, keeper)
         return
       } catch (error) {
-        if (signal.aborted || error instanceof QueryTakenError) throw error
+        if (signal.aborted || stopping.aborted || error instanceof QueryTakenError) throw error
         onWait(
           `The results for ${target} cannot be stored: ${error instanceof Error ? error.message : String(error)}`,
         )
         await this.#drop(target)
-        await sleep(AGAIN_MS, undefined, { signal })
+        await sleep(AGAIN_MS, undefined, { signal: stopping })
       }
     }
   }

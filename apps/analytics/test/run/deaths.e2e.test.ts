@@ -1,0 +1,150 @@
+// The app dies at each point at which it keeps what it has done, and in between; the stream is split meanwhile. Each result is written once.
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { QueryProgress } from '../../src/run/place/query-place.ts'
+import { at, click, queryApp, rowsIn, type QueryApp } from '../support/query-app.ts'
+
+let app: QueryApp
+beforeAll(async () => {
+  app = await queryApp()
+})
+afterAll(() => app[Symbol.asyncDispose]())
+
+/** When a copy dies: before or after it has kept its progress for the nth time, or a little later. */
+interface Death {
+  readonly put: number
+  readonly when: 'before' | 'after' | 'later'
+}
+
+interface Outcome {
+  /** How often the first copy kept its progress. */
+  readonly puts: number
+  readonly views: readonly unknown[]
+  readonly sessions: readonly unknown[]
+  readonly slow: readonly unknown[]
+  readonly late: readonly unknown[]
+}
+
+/** Runs three statements over the same clicks; the first copy dies once, and another goes on. */
+async function runWith(death: Death | undefined): Promise<Outcome> {
+  const id = randomUUID().slice(0, 8)
+  const names = ['clicks', 'views', 'sessions', 'slow', 'late'].map((name) => `${name}_${id}`) as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ]
+  const [clicks, views, sessions, slow, late] = names
+  await app.client.createStream(clicks, { shards: 2 })
+  for (const name of names.slice(1)) await app.client.createStream(name)
+  const sql = `
+    INSERT INTO ${views} SELECT window_start, page, count(*) AS views, sum(ms) AS ms
+      FROM TUMBLE(TABLE ${clicks}, DESCRIPTOR(ts), INTERVAL '1' MINUTE) WHERE page <> 'tick' GROUP BY window_start, window_end, page;
+    INSERT INTO ${sessions} SELECT window_start, page, count(*) AS views
+      FROM SESSION(TABLE ${clicks} PARTITION BY page, DESCRIPTOR(ts), INTERVAL '5' SECOND) WHERE page <> 'tick' GROUP BY window_start, window_end, page;
+    INSERT INTO ${slow} SELECT page, ms FROM ${clicks} WHERE ms > 100`
+  const columns = { [clicks]: { ts: 'TIMESTAMP', page: 'VARCHAR', ms: 'BIGINT' } }
+  const time = { outOfOrderMs: 0, idleMs: 3_600_000 }
+  await app.create(id, sql, { columns, time, lateTo: late })
+  let puts = 0
+  const dying = new AbortController()
+  const ended = new AbortController()
+  const onProgress = (when: 'before' | 'after', progress: QueryProgress): void => {
+    if (!progress.definition.sql.includes(clicks)) return
+    if (when === 'before') puts++
+    if (puts !== death?.put || dying.signal.aborted) return
+    if (death.when === 'later') setTimeout(() => dying.abort(), 1)
+    else if (death.when === when) {
+      dying.abort()
+      throw new Error('It has died.')
+    }
+  }
+  const first = await app.start({ own: id, death: dying.signal, onProgress })
+  const revived = (async () => {
+    if (!dying.signal.aborted) await once(dying.signal, 'abort', { signal: ended.signal })
+    await first.close()
+    return app.start({ own: id })
+  })()
+  revived.catch(() => {})
+  // The time of a tick comes to every shard, after the rows.
+  const put = async (tick: number, ...rows: readonly (readonly [number, string, number])[]) => {
+    await app.client.putMany(
+      clicks,
+      rows.map(([second, page, ms]) => click(second, page, ms)),
+    )
+    await app.client.putMany(
+      clicks,
+      Array.from({ length: 8 }, (_, i) => ({
+        ...click(tick, 'tick', 0),
+        explicitHashKey: BigInt(i) << 125n,
+      })),
+    )
+  }
+  const written = (stream: string, count: number) =>
+    expect.poll(() => rowsIn(app.client, stream), { message: JSON.stringify(death) }).toHaveLength(count)
+  await put(62, [1, 'a', 1], [2, 'b', 200], [3, 'a', 3], [10, 'c', 300], [62, 'a', 5])
+  await written(views, 3)
+  await written(sessions, 3)
+  await app.client.splitShard(clicks, 'shardId-000000000000')
+  await put(125, [4, 'a', 500], [64, 'b', 6], [125, 'c', 7])
+  await written(views, 5)
+  await put(190, [30, 'c', 8], [126, 'c', 9], [190, 'd', 10])
+  await written(views, 6)
+  await put(400, [400, 'e', 11])
+  await written(views, 7)
+  await written(slow, 3)
+  await written(sessions, 7)
+  ended.abort()
+  await first.close()
+  await revived.then((next) => next.close()).catch(() => {})
+  const [viewRows, sessionRows, slowRows, lateRows] = await Promise.all(
+    [views, sessions, slow, late].map((name) => rowsIn(app.client, name)),
+  )
+  return { puts, views: viewRows!, sessions: sessionRows!, slow: slowRows!, late: lateRows! }
+}
+
+const expected = {
+  views: [
+    { window_start: at(0), page: 'a', views: 2, ms: 4 },
+    { window_start: at(0), page: 'b', views: 1, ms: 200 },
+    { window_start: at(0), page: 'c', views: 1, ms: 300 },
+    { window_start: at(60), page: 'a', views: 1, ms: 5 },
+    { window_start: at(60), page: 'b', views: 1, ms: 6 },
+    { window_start: at(120), page: 'c', views: 2, ms: 16 },
+    { window_start: at(180), page: 'd', views: 1, ms: 10 },
+  ],
+  sessions: [
+    { window_start: at(1), page: 'a', views: 2 },
+    { window_start: at(2), page: 'b', views: 1 },
+    { window_start: at(10), page: 'c', views: 1 },
+    { window_start: at(62), page: 'a', views: 1 },
+    { window_start: at(64), page: 'b', views: 1 },
+    { window_start: at(125), page: 'c', views: 2 },
+    { window_start: at(190), page: 'd', views: 1 },
+  ],
+}
+
+async function check(death: Death | undefined): Promise<number> {
+  const { puts, slow, late, ...outcome } = await runWith(death)
+  const told = JSON.stringify(death)
+  expect(outcome, told).toEqual(expected)
+  expect(late.map((row) => (row as { page: string }).page).toSorted(), told).toEqual(['a', 'c'])
+  expect(slow.map((row) => (row as { ms: number }).ms).toSorted(), told).toEqual([200, 300, 500])
+  return puts
+}
+
+it('each result is written once, at whichever point the app dies', async () => {
+  const puts = await check(undefined)
+  console.log(puts)
+  expect(puts).toBeGreaterThan(5)
+  const deaths = Array.from({ length: puts }, (_, i) =>
+    (['before', 'after', 'later'] as const).map((when): Death => ({ put: i + 1, when })),
+  ).flat()
+  const left = deaths[Symbol.iterator]()
+  const lane = async (): Promise<void> => {
+    for (const death of left) await check(death)
+  }
+  await Promise.all([lane(), lane(), lane(), lane()])
+})
