@@ -57,15 +57,23 @@ class Queries {
   readonly #hosts: QueryHosts
   readonly #progress: Documents<QueryProgress>
   readonly #reports: Documents<QueryReport>
-  readonly #taken = new Map<string, Taken>()
+  readonly #taken: Map<string, Taken>
   readonly #failures = new Map<string, Failures>()
   readonly #told = new Map<string, { readonly text: string; readonly at: number }>()
   readonly #timers: readonly NodeJS.Timeout[]
   #isClosing = false
   #reporting: Promise<void> | undefined
 
-  private constructor(parts: QueriesParts, book: KeptDocuments<QueryDefinition>, hosts: QueryHosts) {
+  private constructor(
+    parts: QueriesParts,
+    { book, hosts, taken }: {
+      readonly book: KeptDocuments<QueryDefinition>
+      readonly hosts: QueryHosts
+      readonly taken: Map<string, Taken>
+    },
+  ) {
     this.#parts = parts
+    this.#taken = taken
     this.#book = book
     this.#hosts = hosts
     this.#progress = parts.client.documents<QueryProgress>(queryKinds.progress)
@@ -82,13 +90,15 @@ class Queries {
     const book = await client
       .documents<QueryDefinition>(queryKinds.queries)
       .keep({ onLost: (error) => tell('The definitions of queries are followed anew.', error) })
+    const taken = new Map<string, Taken>()
     const hosts = await QueryHosts.open({
       documents: client.documents<QueryHost>(queryKinds.hosts),
       own,
+      queries: () => [...taken.keys()],
       monotonic,
       warn: tell,
     })
-    const queries = new Queries(parts, book, hosts)
+    const queries = new Queries(parts, { book, hosts, taken })
     hosts.onChange(() => queries.look())
     queries.look()
     return queries
@@ -146,6 +156,7 @@ class Queries {
   ): void {
     const taken: Taken = { ...of, aborting: new AbortController(), run: undefined, over: Promise.resolve() }
     this.#taken.set(name, taken)
+    this.#hosts.tell()
     taken.over = work(taken)
       .catch((error: unknown) => this.#failed(name, taken, error))
       .finally(() => {
@@ -160,7 +171,7 @@ class Queries {
     const store = await ProgressStore.claim(this.#progress, name, {
       owner: this.#parts.own,
       definition,
-      isLive: (owner) => this.#hosts.isLive(owner),
+      isElsewhere: (owner) => this.#hosts.isElsewhere(owner, name),
     })
     if (store === undefined) {
       this.#failures.set(name, { count: 1, at: this.#parts.monotonic() })

@@ -7,12 +7,16 @@ import type { Documents, KeptDocuments } from 'millrace'
 export interface QueryHost {
   /** Rises with each put. */
   readonly beat: number
+  /** Names of the queries that it carries out. */
+  readonly queries: readonly string[]
 }
 
 export interface QueryHostsParts {
   readonly documents: Documents<QueryHost>
   /** Name of this process. */
   readonly own: string
+  /** Names of the queries that this process carries out now. */
+  readonly queries: () => readonly string[]
   /** Milliseconds that only go on. */
   readonly monotonic: () => number
   readonly warn: (message: string, error: unknown) => void
@@ -31,6 +35,7 @@ export class QueryHosts {
   readonly #timer: NodeJS.Timeout
   #listener: () => void = () => {}
   #beat = 0
+  #isDue = false
   #beating: Promise<void> | undefined
 
   private constructor(parts: QueryHostsParts, kept: KeptDocuments<QueryHost>) {
@@ -43,7 +48,7 @@ export class QueryHosts {
 
   /** Says that this process is there, until it is closed. */
   static async open(parts: QueryHostsParts): Promise<QueryHosts> {
-    await parts.documents.put(parts.own, { beat: 0 })
+    await parts.documents.put(parts.own, { beat: 0, queries: [] })
     const onLost = (error: Error) =>
       parts.warn('The processes that carry queries out are followed anew.', error)
     return new QueryHosts(parts, await parts.documents.keep({ onLost }))
@@ -54,8 +59,19 @@ export class QueryHosts {
     this.#listener = listener
   }
 
-  /** Whether a process is there. */
-  isLive(name: string): boolean {
+  /** Whether another process is there, and says that it carries a query out. */
+  isElsewhere(name: string, query: string): boolean {
+    return (
+      name !== this.#parts.own && this.#isLive(name) && this.#kept.get(name)?.queries.includes(query) === true
+    )
+  }
+
+  /** Says at once which queries this process carries out. */
+  tell(): void {
+    void this.#sayAgain()
+  }
+
+  #isLive(name: string): boolean {
     if (name === this.#parts.own) return true
     const seen = this.#seen.get(name)
     return seen !== undefined && this.#parts.monotonic() - seen < GONE_MS
@@ -66,7 +82,7 @@ export class QueryHosts {
     const { own } = this.#parts
     const weight = weightOf(own, query)
     return ![...this.#seen.keys()].some(
-      (name) => name !== own && this.isLive(name) && weightOf(name, query) > weight,
+      (name) => name !== own && this.#isLive(name) && weightOf(name, query) > weight,
     )
   }
 
@@ -79,23 +95,31 @@ export class QueryHosts {
   }
 
   #changed(name: string, value: QueryHost | undefined): void {
-    const wasLive = this.isLive(name)
+    const wasLive = this.#isLive(name)
     if (value === undefined) this.#seen.delete(name)
     else this.#seen.set(name, this.#parts.monotonic())
-    if (this.isLive(name) !== wasLive) this.#listener()
+    if (this.#isLive(name) !== wasLive) this.#listener()
   }
 
   #sayAgain(): Promise<void> {
-    this.#beating ??= this.#say().finally(() => (this.#beating = undefined))
+    this.#isDue = true
+    this.#beating ??= this.#sayAll().finally(() => (this.#beating = undefined))
     return this.#beating
   }
 
+  async #sayAll(): Promise<void> {
+    while (this.#isDue) {
+      this.#isDue = false
+      await this.#say()
+    }
+  }
+
   async #say(): Promise<void> {
-    const { documents, own, warn } = this.#parts
+    const { documents, own, queries, warn } = this.#parts
     try {
-      await documents.put(own, { beat: ++this.#beat })
+      await documents.put(own, { beat: ++this.#beat, queries: queries() })
       for (const name of this.#seen.keys()) {
-        if (this.isLive(name)) continue
+        if (this.#isLive(name)) continue
         this.#seen.delete(name)
         await documents.delete(name)
         this.#listener()

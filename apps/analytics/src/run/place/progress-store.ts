@@ -37,8 +37,8 @@ export class ProgressStore {
   }
 
   /**
-   * Takes a query over, unless its owner is one of those that `isLive` knows. Fulfils with undefined where it is, or where another process
-   * was quicker.
+   * Takes a query over, unless `isElsewhere` says that its owner carries it out. Fulfils with undefined where it does, or where another
+   * process was quicker.
    */
   static async claim(
     documents: ProgressDocuments,
@@ -46,14 +46,14 @@ export class ProgressStore {
     options: {
       readonly owner: string
       readonly definition: QueryDefinition
-      readonly isLive: (owner: string) => boolean
+      readonly isElsewhere: (owner: string) => boolean
     },
   ): Promise<ProgressStore | undefined> {
-    const { owner, definition, isLive } = options
+    const { owner, definition, isElsewhere } = options
     const found = await documents.get(query)
     const known = found?.value.definition.id === definition.id ? found.value : undefined
     const former = found?.value.owner ?? null
-    if (former !== null && former !== owner && isLive(former)) return undefined
+    if (former !== null && isElsewhere(former)) return undefined
     const progress: QueryProgress = {
       ...(known ?? { definition }),
       owner,
