@@ -11,6 +11,8 @@ import { conjunction } from './text/tree.ts'
 interface Growing {
   readonly stream: string
   readonly time: string | undefined
+  /** Whether a row that comes late would change what others came to: then it is left out, while those that only count rows take it. */
+  readonly isByRows: boolean
   readonly sources: Source[]
   readonly needs: Need[]
   readonly ranges: ArrivalRange[]
@@ -32,12 +34,16 @@ export class Inputs {
     const numbers = new Set<number>()
     for (const source of sources) {
       const time = source.time && (await this.#parser.printExpression(source.time))
-      let at = this.#inputs.findIndex((input) => input.stream === source.stream && input.time === time)
-      if (at < 0)
-        at = this.#inputs.push({ stream: source.stream, time, sources: [], needs: [], ranges: [] }) - 1
+      const { stream } = source
+      const own = needs.filter((need) => need.source === source)
+      const isByRows = own.some(decidesByRows)
+      let at = this.#inputs.findIndex(
+        (input) => input.stream === stream && input.time === time && input.isByRows === isByRows,
+      )
+      if (at < 0) at = this.#inputs.push({ stream, time, isByRows, sources: [], needs: [], ranges: [] }) - 1
       const input = this.#inputs[at]!
       input.sources.push(source)
-      input.needs.push(...needs.filter((need) => need.source === source))
+      input.needs.push(...own)
       input.ranges.push(await arrivalOf(this.#parser, source.arrival, this.#unsteady))
       source.table.table_name = relationName(at)
       numbers.add(at)
@@ -60,7 +66,7 @@ export class Inputs {
       time,
       hold: isTimed ? holdOf(needs) : undefined,
       needed: isTimed
-        ? [...new Set(await Promise.all(needs.map((need) => this.#neededSql(held, need))))].join(' UNION ')
+        ? [...new Set(await Promise.all(needs.map((need) => this.#neededSql(held, need))))].join(' OR ')
         : undefined,
       late: isTimed ? [...new Set(needs.map(lateSql))].join(' AND ') : undefined,
       arrival: joinedRanges(ranges),
@@ -75,13 +81,13 @@ export class Inputs {
     const condition = conjunction(filters)
     if (window?.kind !== 'session') {
       const end = window === undefined ? 'millrace_time' : lastEnd(window, 'millrace_time')
-      const needed = `SELECT rowid FROM ${held} WHERE ${end} ${window === undefined ? '>=' : '>'} ${left}`
+      const needed = `${end} ${window === undefined ? '>=' : '>'} ${left}`
       if (last === undefined) return needed
       const by = keys.length === 0 ? '' : `PARTITION BY ${(await printed(keys)).join(', ')} `
       const ties = (await printed(last.ties)).map((tie) => `, ${tie} DESC NULLS FIRST`).join('')
       const also = condition === null ? '' : ` AND ${await this.#parser.printExpression(condition)}`
       const places = `SELECT rowid AS millrace_row, row_number() OVER (${by}ORDER BY millrace_time DESC${ties}) AS millrace_place FROM ${held} WHERE millrace_time < ${left}${also}`
-      return `${needed} UNION SELECT millrace_row FROM (${places}) WHERE millrace_place <= ${last.rows}`
+      return `${needed} OR rowid IN (SELECT millrace_row FROM (${places}) WHERE millrace_place <= ${last.rows})`
     }
     const where = condition === null ? '' : ` WHERE ${await this.#parser.printExpression(condition)}`
     const named = (await printed(keys)).map((key, at) => `, ${key} AS millrace_by_${at}`).join('')
@@ -92,16 +98,21 @@ export class Inputs {
       time: 'millrace_time',
       keys: keys.map((_, at) => `millrace_by_${at}`),
     })
-    return `SELECT millrace_row AS rowid FROM (${sql}) WHERE window_end >= ${left}`
+    return `rowid IN (SELECT millrace_row FROM (${sql}) WHERE window_end >= ${left})`
   }
 }
 
 const relationName = (at: number) => `millrace_input_${at}`
 
-/** A row of a window that has not ended still counts, however late it is. Where rows before it decide on windows, each behind the watermark is late. */
-function lateSql({ window }: Need): string {
-  const decidesByRows = window === undefined || window.kind === 'session' || window.kind === 'stagger'
-  return decidesByRows ? `millrace_time < ${until}` : `${lastEnd(window, 'millrace_time')} <= ${until}`
+/** Whether rows decide on what others come to: each behind the watermark is late. Otherwise one of a window that has not ended still counts. */
+function decidesByRows({ window }: Need): boolean {
+  return window === undefined || window.kind === 'session' || window.kind === 'stagger'
+}
+
+function lateSql(need: Need): string {
+  return decidesByRows(need)
+    ? `millrace_time < ${until}`
+    : `${lastEnd(need.window!, 'millrace_time')} <= ${until}`
 }
 
 function holdOf(needs: readonly Need[]): number | undefined {

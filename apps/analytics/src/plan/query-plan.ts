@@ -2,7 +2,7 @@
 //
 // Rows of an input lie in a table of its own, `held`: the columns that are read, and `millrace_time` (TIMESTAMP, UTC), the value of `time`.
 // Beside these the table may have columns of its owner. A view `relation` over it shows the columns that are read, in order, and no more,
-// so that a star means what its author meant. SQL of a plan reads `relation`; only `needed` reads `held`, of which it names rows by `rowid`.
+// so that a star means what its author meant. SQL of a plan reads `relation`; only `needed` and `late` are about `held`.
 //
 // A watermark W says: rows whose time is before W are all here. Each run of a statement has two of them, `millrace_after` and
 // `millrace_until` (`SET VARIABLE`, TIMESTAMP): it gives the results that the first did not allow yet and the second does. Results of
@@ -71,7 +71,7 @@ export interface PlannedInput {
   readonly time: string | undefined
   /** How long after its time a row is held, in microseconds; undefined where rows decide (sessions, and OVERs that count rows). */
   readonly hold: number | undefined
-  /** `SELECT rowid FROM held …`: the rows that results after `millrace_until` need. Undefined without `time`. */
+  /** SQL over `held`: whether results after `millrace_until` need a row. Undefined without `time`. */
   readonly needed: string | undefined
   /** SQL over `millrace_time`: whether a row comes too late for all that `millrace_until` has not passed. Undefined without `time`. */
   readonly late: string | undefined

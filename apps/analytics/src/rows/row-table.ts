@@ -168,7 +168,7 @@ export class RowTable {
       // A payload that has a line feed may have made two lines of one. A line of its own it has in any case.
       return await this.#put(target, lines.isUnsorted ? `${rows}${ORDER}` : rows, lines.count)
     } catch (error) {
-      if (this.#fields.size > 0 && error instanceof EngineFault && error.code === 'convert') return false
+      if (this.#fields.size > 0 && isOfPayload(error)) return false
       throw error
     }
   }
@@ -186,7 +186,7 @@ export class RowTable {
       await check(false)
     } catch (error) {
       // One payload that does not parse fails them all.
-      if (!(error instanceof EngineFault) || error.code !== 'convert') throw error
+      if (!isOfPayload(error)) throw error
       await check(true)
     }
     const bad = await this.#session.rows(
@@ -310,4 +310,9 @@ function refusedRow(shard: unknown, sequence: unknown, column: unknown): Refused
   const name = String(column)
   if (name === '') return { ...at, reason: reasonOf('no JSON object') }
   return { ...at, column: name, reason: `The value of ${name} is not of its type.` }
+}
+
+/** Whether an error says that a payload is not what the columns say. The spool is the file that it may name. */
+function isOfPayload(error: unknown): boolean {
+  return error instanceof EngineFault && (error.code === 'convert' || error.code === 'file')
 }

@@ -24,6 +24,9 @@ export type LeftOut = ReadonlyMap<number, ReadonlySet<number>>
 /** More late rows than this, of those that may be read again, are not known after a restart. */
 const LATE_MAX = 10_000
 
+/** Rows that were added and deleted since tables were put in order. */
+const TIDY_ROWS = 200_000
+
 const [SHARD, SEQUENCE] = Object.keys(spoolColumns) as [string, string]
 
 export class HeldInput {
@@ -32,10 +35,11 @@ export class HeldInput {
   readonly latest = new Map<number, number>()
   readonly #session: EngineSession
   readonly #table: RowTable
-  /** Whether rows decide on the windows of others: then those that came too late must stay out when rows are read again. */
-  readonly #remembersLate: boolean
+  /** Whether rows decide on what others come to: then those that came too late must stay out when rows are read again. */
+  readonly remembersLate: boolean
   #late = new Map<number, Set<number>>()
   #count = 0
+  #changes = 0
 
   constructor(
     session: EngineSession,
@@ -44,7 +48,7 @@ export class HeldInput {
     this.#session = session
     this.input = parts.input
     this.#table = parts.table
-    this.#remembersLate = parts.remembersLate
+    this.remembersLate = parts.remembersLate
   }
 
   get key(): string {
@@ -89,14 +93,17 @@ export class HeldInput {
       return { count, refused, late: [] }
     }
     const { fresh } = this.#table
-    const timeless = await this.#places(`${fresh} WHERE NOT coalesce(isfinite(millrace_time), false)`)
     const isLate = this.input.late === undefined ? 'false' : `(${this.input.late})`
-    const counts = `isfinite(millrace_time) AND NOT ${isLate}`
-    const late = await this.#places(`${fresh} WHERE isfinite(millrace_time) AND ${isLate}`)
-    await this.#table.keep(counts)
-    await this.#learn(fresh)
-    if (this.#remembersLate) for (const row of late) this.#remember(row)
-    this.#count += count - timeless.length - late.length
+    const isBad = await this.#learn(`isfinite(millrace_time) AND NOT ${isLate}`)
+    const timeless = isBad
+      ? await this.#places(`${fresh} WHERE NOT coalesce(isfinite(millrace_time), false)`)
+      : []
+    const late = isBad ? await this.#places(`${fresh} WHERE isfinite(millrace_time) AND ${isLate}`) : []
+    await this.#table.keep(isBad ? `isfinite(millrace_time) AND NOT ${isLate}` : 'true')
+    if (this.remembersLate) for (const row of late) this.#remember(row)
+    const kept = count - timeless.length - late.length
+    this.#count += kept
+    await this.#tidy(kept)
     const reason = 'The row has no time.'
     return { count, refused: [...refused, ...timeless.map((row) => ({ ...row, reason }))], late }
   }
@@ -104,22 +111,25 @@ export class HeldInput {
   /** Holds what was added with `addAgain`. */
   async takeAgain(): Promise<void> {
     const { count } = await this.#table.load()
-    await this.#table.keep(this.isTimed ? 'isfinite(millrace_time)' : 'true')
-    if (this.isTimed) await this.#learn(this.#table.fresh)
+    await this.#learn('true')
+    await this.#table.keep('isfinite(millrace_time)')
     this.#count += count
+    await this.#tidy(count)
   }
 
   /** Lets go of rows that no later result needs, by the watermark that is set. */
   async release(): Promise<void> {
     const { held, needed } = this.input
-    if (needed === undefined) {
-      if (this.isTimed) return
-      await this.#session.run(`DELETE FROM ${held}`)
-    } else {
-      await this.#session.run(`DELETE FROM ${held} WHERE rowid NOT IN (${needed})`)
-    }
+    if (this.#count === 0 || (needed === undefined && this.isTimed)) return
+    await this.#session.run(
+      needed === undefined
+        ? `DELETE FROM ${held}`
+        : `DELETE FROM ${held} WHERE NOT coalesce(${needed}, false)`,
+    )
     const [row] = await this.#session.rows(`SELECT count(*) AS count FROM ${held}`)
-    this.#count = Number(row!['count'])
+    const count = Number(row!['count'])
+    await this.#tidy(this.#count - count)
+    this.#count = count
   }
 
   /** Returns the sequence number of the first row that is held, by shard id. */
@@ -165,12 +175,23 @@ export class HeldInput {
     numbers.add(sequenceNumber)
   }
 
-  async #learn(fresh: string): Promise<void> {
+  /** Learns the latest times of the last load, and returns whether it has rows that do not count. */
+  async #learn(counts: string): Promise<boolean> {
     const rows = await this.#session.rows(
-      `SELECT ${SHARD} AS shard, epoch_us(max(millrace_time)) AS latest FROM ${fresh} WHERE isfinite(millrace_time) GROUP BY 1`,
+      `SELECT ${SHARD} AS shard, epoch_us(max(millrace_time) FILTER (isfinite(millrace_time))) AS latest, bool_and(coalesce(${counts}, false)) AS is_good FROM ${this.#table.fresh} GROUP BY 1`,
     )
     for (const { shard, latest } of rows)
-      this.latest.set(Number(shard), Math.max(this.latest.get(Number(shard)) ?? -Infinity, Number(latest)))
+      if (latest !== null)
+        this.latest.set(Number(shard), Math.max(this.latest.get(Number(shard)) ?? -Infinity, Number(latest)))
+    return rows.some(({ is_good: isGood }) => isGood !== true)
+  }
+
+  /** Has rows put in order after many changes: they are compressed, and what was deleted is freed, which DuckDB does not do by itself. */
+  async #tidy(changes: number): Promise<void> {
+    this.#changes += changes
+    if (this.#changes < TIDY_ROWS) return
+    this.#changes = 0
+    await this.#session.run('CHECKPOINT temp')
   }
 
   async #places(from: string): Promise<readonly RowPlace[]> {

@@ -66,7 +66,11 @@ class Queries {
 
   private constructor(
     parts: QueriesParts,
-    { book, hosts, taken }: {
+    {
+      book,
+      hosts,
+      taken,
+    }: {
       readonly book: KeptDocuments<QueryDefinition>
       readonly hosts: QueryHosts
       readonly taken: Map<string, Taken>

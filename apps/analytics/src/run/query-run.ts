@@ -1,5 +1,4 @@
 // Carries one query out, from the place where it stood, until it is stopped or fails. Runs in the app.
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client, StreamRecord } from 'millrace'
 import { parseShardId, type QueryDefinition, type QueryReport } from 'millrace/protocol'
 import type { Engine } from '../engine/index.ts'
@@ -13,6 +12,7 @@ import { byTarget, inChunks, type Result } from './results/results.ts'
 import { RunMeter } from './run-meter.ts'
 import { beginOf, readRanges } from './reading/stream-ranges.ts'
 import { StreamSource } from './reading/stream-source.ts'
+import { pausing } from './time/pausing.ts'
 import { QueryClock } from './time/query-clock.ts'
 
 export interface RunParts {
@@ -205,7 +205,7 @@ export class QueryRun {
       const { stream } = held.input
       const [from, to] = [replayFrom[stream], positions[stream]]
       if (from === undefined || to === undefined) continue
-      const left = Object.entries(late[inputKey(held.input)] ?? {})
+      const left = held.remembersLate ? Object.entries(late[inputKey(held.input)] ?? {}) : []
       held.restoreLate(new Map(left.map(([shardId, numbers]) => [parseShardId(shardId), new Set(numbers)])))
       for await (const records of readRanges(client, stream, { from, to }, signal)) {
         held.addAgain(records, parseShardId(records[0]!.shardId))
@@ -375,22 +375,19 @@ export class QueryRun {
   /** Rows that came too late, of those that would be read again. */
   #rememberLate(): void {
     const { replayFrom } = this.#place
-    const late = this.#tables.timed.map((held) => {
-      const { shards } = replayFrom[held.input.stream]!
-      return [held.key, held.lateRows((shardId, number) => number >= (shards[shardId] ?? Infinity))] as const
-    })
+    const late = this.#tables.timed
+      .filter(({ remembersLate }) => remembersLate)
+      .map((held) => {
+        const { shards } = replayFrom[held.input.stream]!
+        return [
+          held.key,
+          held.lateRows((shardId, number) => number >= (shards[shardId] ?? Infinity)),
+        ] as const
+      })
     this.#place = { ...this.#place, late: Object.fromEntries(late) }
   }
 }
 
 function tablesParts({ engine, definition, directory, name }: RunParts) {
   return { engine, definition, directory, prefix: `query-${definition.id}-${name}` }
-}
-
-async function pausing(ms: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal })
-  } catch (error) {
-    if (!signal.aborted) throw error
-  }
 }

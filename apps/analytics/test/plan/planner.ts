@@ -104,7 +104,7 @@ export async function runInSteps(
     had = until + ahead
     results.push(...(await runBetween(session, plan.statements[0]!, after, until)))
     for (const { held, needed } of plan.inputs)
-      await session.run(`DELETE FROM ${held} WHERE rowid NOT IN (${needed})`)
+      await session.run(`DELETE FROM ${held} WHERE NOT coalesce(${needed}, false)`)
     after = until
   }
   return results

@@ -192,7 +192,8 @@ it.each(withoutFiles)('gives SQL that DuckDB runs, of %s', async (select) => {
     )
     await session.run(`SET VARIABLE millrace_after = TIMESTAMP '-infinity'`)
     await session.run(`SET VARIABLE millrace_until = TIMESTAMP '2026-01-01'`)
-    if (needed !== undefined) expect(await session.rows(needed)).toEqual([])
+    if (needed !== undefined)
+      expect(await session.rows(`SELECT rowid FROM ${held} WHERE ${needed}`)).toEqual([])
     if (late !== undefined) expect(await session.rows(`FROM ${held} WHERE ${late}`)).toEqual([])
   }
   expect(await session.rows(statements[0]!.sql)).toEqual([])

@@ -98,7 +98,7 @@ export class CaseRun implements AsyncDisposable {
         (results[target] ??= []).push(...found)
       for (const { held, needed } of this.plan.inputs)
         if (needed !== undefined)
-          await this.#session.run(`DELETE FROM ${held} WHERE rowid NOT IN (${needed})`)
+          await this.#session.run(`DELETE FROM ${held} WHERE NOT coalesce(${needed}, false)`)
       await this.#session.run(`SET VARIABLE millrace_after = make_timestamp(${until})`)
     }
     return results
