@@ -288,9 +288,12 @@ async function writeOver(path: string, pieces: readonly Uint8Array[]): Promise<v
   }
 }
 
-/** A time without a zone is one of UTC; a cast of a text to it would pass over the zone that the text has. */
+/**
+ * A time without a zone is one of UTC; a cast of a text to it would pass over the zone that the text has. The last moments that there are
+ * cannot be cast, not even by TRY_CAST: they are NULL.
+ */
 function fieldSql(field: string, type: string): string {
-  return isMoment(type) ? `${field}::${type}` : field
+  return isMoment(type) ? `TRY(${field}::${type})` : field
 }
 
 function isMoment(type: string): boolean {

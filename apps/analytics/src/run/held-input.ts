@@ -27,6 +27,9 @@ const LATE_MAX = 10_000
 /** Rows that were added and deleted since tables were put in order. */
 const TIDY_ROWS = 200_000
 
+/** Whether a row has a time that windows can be counted from, and that can be told: one of the years 1 to 9999. */
+const HAS_TIME = `coalesce(millrace_time BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999', false)`
+
 const [SHARD, SEQUENCE] = Object.keys(spoolColumns) as [string, string]
 
 export class HeldInput {
@@ -94,17 +97,15 @@ export class HeldInput {
     }
     const { fresh } = this.#table
     const isLate = this.input.late === undefined ? 'false' : `(${this.input.late})`
-    const isBad = await this.#learn(`isfinite(millrace_time) AND NOT ${isLate}`)
-    const timeless = isBad
-      ? await this.#places(`${fresh} WHERE NOT coalesce(isfinite(millrace_time), false)`)
-      : []
-    const late = isBad ? await this.#places(`${fresh} WHERE isfinite(millrace_time) AND ${isLate}`) : []
-    await this.#table.keep(isBad ? `isfinite(millrace_time) AND NOT ${isLate}` : 'true')
+    const isBad = await this.#learn(`${HAS_TIME} AND NOT ${isLate}`)
+    const timeless = isBad ? await this.#places(`${fresh} WHERE NOT ${HAS_TIME}`) : []
+    const late = isBad ? await this.#places(`${fresh} WHERE ${HAS_TIME} AND ${isLate}`) : []
+    await this.#table.keep(isBad ? `${HAS_TIME} AND NOT ${isLate}` : 'true')
     if (this.remembersLate) for (const row of late) this.#remember(row)
     const kept = count - timeless.length - late.length
     this.#count += kept
     await this.#tidy(kept)
-    const reason = 'The row has no time.'
+    const reason = 'The row has no time of the years 1 to 9999.'
     return { count, refused: [...refused, ...timeless.map((row) => ({ ...row, reason }))], late }
   }
 
@@ -112,7 +113,7 @@ export class HeldInput {
   async takeAgain(): Promise<void> {
     const { count } = await this.#table.load()
     await this.#learn('true')
-    await this.#table.keep('isfinite(millrace_time)')
+    await this.#table.keep(HAS_TIME)
     this.#count += count
     await this.#tidy(count)
   }
@@ -178,7 +179,7 @@ export class HeldInput {
   /** Learns the latest times of the last load, and returns whether it has rows that do not count. */
   async #learn(counts: string): Promise<boolean> {
     const rows = await this.#session.rows(
-      `SELECT ${SHARD} AS shard, epoch_us(max(millrace_time) FILTER (isfinite(millrace_time))) AS latest, bool_and(coalesce(${counts}, false)) AS is_good FROM ${this.#table.fresh} GROUP BY 1`,
+      `SELECT ${SHARD} AS shard, epoch_us(max(millrace_time) FILTER (${HAS_TIME})) AS latest, bool_and(coalesce(${counts}, false)) AS is_good FROM ${this.#table.fresh} GROUP BY 1`,
     )
     for (const { shard, latest } of rows)
       if (latest !== null)

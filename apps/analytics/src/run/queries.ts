@@ -37,6 +37,8 @@ interface Taken {
   readonly documentVersion: number
   readonly aborting: AbortController
   run: QueryRun | undefined
+  /** What reports: the run, or one that ends what was prepared before. */
+  reported: Pick<QueryRun, 'report'> | undefined
   /** Fulfils when nothing of it goes on. */
   over: Promise<void>
 }
@@ -158,7 +160,13 @@ class Queries {
     of: Pick<Taken, 'definition' | 'documentVersion'>,
     work: (taken: Taken) => Promise<void>,
   ): void {
-    const taken: Taken = { ...of, aborting: new AbortController(), run: undefined, over: Promise.resolve() }
+    const taken: Taken = {
+      ...of,
+      aborting: new AbortController(),
+      run: undefined,
+      reported: undefined,
+      over: Promise.resolve(),
+    }
     this.#taken.set(name, taken)
     this.#hosts.tell()
     taken.over = work(taken)
@@ -181,8 +189,10 @@ class Queries {
       this.#failures.set(name, { count: 1, at: this.#parts.monotonic() })
       return
     }
-    const run = await QueryRun.open({ ...this.#parts, name, definition, store }, aborting.signal)
+    const onResumed = (run: Pick<QueryRun, 'report'>): void => void (taken.reported = run)
+    const run = await QueryRun.open({ ...this.#parts, name, definition, store, onResumed }, aborting.signal)
     taken.run = run
+    taken.reported = run
     try {
       if (aborting.signal.aborted) await run.stop()
       await run.over
@@ -213,10 +223,10 @@ class Queries {
   }
 
   async #reportAll(): Promise<void> {
-    for (const [name, { run }] of this.#taken) {
-      if (run === undefined) continue
+    for (const [name, { reported }] of this.#taken) {
+      if (reported === undefined) continue
       try {
-        await this.#put(name, run.report())
+        await this.#put(name, reported.report())
       } catch (error) {
         if (!this.#isClosing && !MillraceError.is(error, 'closed'))
           this.#parts.tell(`What there is to say of the query ${name} cannot be kept.`, error)

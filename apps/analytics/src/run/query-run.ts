@@ -3,9 +3,10 @@ import type { Client, StreamRecord } from 'millrace'
 import { parseShardId, type QueryDefinition, type QueryReport } from 'millrace/protocol'
 import type { Engine } from '../engine/index.ts'
 import { Outputs } from './results/outputs.ts'
+import { isForGood } from './place/for-good.ts'
 import type { ProgressStore } from './place/progress-store.ts'
 import { inputKey, type PreparedStep, type QueryPlace, type StreamPositions } from './place/query-place.ts'
-import { QueryTables } from './query-tables.ts'
+import { QueryTables, tablesParts } from './query-tables.ts'
 import { earlier } from './place/replay.ts'
 import { Retained } from './results/retained.ts'
 import { byTarget, inChunks, type Result } from './results/results.ts'
@@ -26,24 +27,20 @@ export interface RunParts {
   /** Milliseconds that only go on. */
   readonly monotonic: () => number
   readonly now: () => number
+  /** Takes a run that ends what was prepared, before it is open: it may wait for a target. */
+  readonly onResumed?: (run: Pick<QueryRun, 'report'>) => void
 }
 
-const MiB = 1024 * 1024
-
 /** Bytes of records from which on they become rows, and beyond which no more are read. */
-const STEP_BYTES = 8 * MiB
+const STEP_BYTES = 8 * 1024 * 1024
 /** How long records wait for others before they become rows. */
 const STEP_MS = 50
 /** How often a query looks at the time while it waits for nothing else. */
 const IDLE_MS = 1000
 /** How often a place is kept at which nothing was written. */
 const SAVE_MS = 1000
-
 /** How long a step may go on when it is to end: its results are resumed by whoever goes on. */
 const STOP_MS = 5000
-
-/** Where a step ends. */
-type StepEnd = Pick<PreparedStep, 'watermark' | 'positions'>
 
 export class QueryRun {
   readonly #parts: RunParts
@@ -98,8 +95,13 @@ export class QueryRun {
     const former = store.progress.definition
     if (former.version !== definition.version && store.progress.prepared !== undefined) {
       // What an older version has begun to write, it writes to the end.
-      await using run = await QueryRun.#resumed({ ...parts, definition: former }, signal)
-      await run.#save(signal)
+      try {
+        await using run = await QueryRun.#resumed({ ...parts, definition: former }, signal)
+        await run.#save(signal)
+      } catch (error) {
+        // One that begins anew does not need what the older one cannot end.
+        if (!definition.begins || signal.aborted || !isForGood(error)) throw error
+      }
     }
     const isAnew =
       store.progress.place === undefined || (former.version !== definition.version && definition.begins)
@@ -144,8 +146,8 @@ export class QueryRun {
     this.#tables[Symbol.dispose]()
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.abort()
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.abort()
   }
 
   /** What is said of it. */
@@ -177,7 +179,10 @@ export class QueryRun {
     const { place, prepared } = store.progress
     const tables = await QueryTables.open(tablesParts(parts))
     const run = new QueryRun(parts, tables, place!)
+    const end = (): void => run.#aborting.abort()
+    signal.addEventListener('abort', end)
     try {
+      parts.onResumed?.(run)
       await run.#replay(signal)
       if (prepared !== undefined && store.progress.definition.version === definition.version) {
         await run.#read(place!.positions, prepared.positions, signal)
@@ -193,6 +198,8 @@ export class QueryRun {
     } catch (error) {
       await run.abort()
       throw error
+    } finally {
+      signal.removeEventListener('abort', end)
     }
   }
 
@@ -334,7 +341,7 @@ export class QueryRun {
   /** Stores results chunk by chunk; what a step that was prepared has stored is passed over. */
   async #write(
     results: AsyncIterable<Result>,
-    end: StepEnd,
+    end: Pick<PreparedStep, 'watermark' | 'positions'>,
     prepared: PreparedStep | undefined,
   ): Promise<void> {
     let chunk = 0
@@ -386,8 +393,4 @@ export class QueryRun {
       })
     this.#place = { ...this.#place, late: Object.fromEntries(late) }
   }
-}
-
-function tablesParts({ engine, definition, directory, name }: RunParts) {
-  return { engine, definition, directory, prefix: `query-${definition.id}-${name}` }
 }

@@ -19,6 +19,16 @@ export interface QueryTablesParts {
   readonly prefix: string
 }
 
+/** Returns where the tables of a query are to be. */
+export function tablesParts({
+  engine,
+  definition,
+  directory,
+  name,
+}: Omit<QueryTablesParts, 'prefix'> & { readonly name: string }): QueryTablesParts {
+  return { engine, definition, directory, prefix: `query-${definition.id}-${name}` }
+}
+
 const record = Object.entries(recordColumns).map(([name, { type }]): RowColumn => ({ name, type }))
 
 export class QueryTables implements Disposable {

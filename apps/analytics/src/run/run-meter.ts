@@ -18,6 +18,8 @@ export interface Reported {
   readonly windowsOpen: number
 }
 
+const DAY_MS = 86_400_000
+
 export class RunMeter {
   readonly #now: () => number
   readonly #monotonic: () => number
@@ -75,7 +77,9 @@ export class RunMeter {
     })
     const rowsHeld = tables.count
     const reason =
-      this.#waitsFor ?? this.#quiet({ inputs, rowsHeld, outOfOrderMs, isTimed: tables.timed.length > 0 })
+      this.#waitsFor ??
+      this.#ahead(watermark) ??
+      this.#quiet({ inputs, rowsHeld, outOfOrderMs, isTimed: tables.timed.length > 0 })
     return {
       version: definition.version,
       at: this.#now(),
@@ -100,6 +104,13 @@ export class RunMeter {
     this.#reported = { at, rowsRead: this.#rowsRead }
     if (last === undefined || at <= last.at) return 0
     return Math.round(((this.#rowsRead - last.rowsRead) * 1000) / (at - last.at))
+  }
+
+  /** Whether a row with a time in the future has made those after it late. Microseconds. */
+  #ahead(watermark: number | null): string | undefined {
+    if (this.#rowsLate === 0 || watermark === null || watermark / 1000 < this.#now() + DAY_MS)
+      return undefined
+    return `The watermark is at ${new Date(watermark / 1000).toISOString()}, by a row with a time in the future: rows with an earlier one are late. Replace the query with a place to begin behind that row (--from).`
   }
 
   /** Why nothing comes out; undefined where there is nothing to say. */

@@ -62,7 +62,7 @@ it('rows that come too late and records that are no rows go to their streams, as
       data: Buffer.from('no json').toString('base64'),
     },
     { column: 'ts', reason: 'The value of ts is not of its type.' },
-    { reason: 'The row has no time.' },
+    { reason: 'The row has no time of the years 1 to 9999.' },
   ])
   await expect.poll(() => app.report('q')).toMatchObject({ rowsLate: 1, rowsRefused: 3 })
 })

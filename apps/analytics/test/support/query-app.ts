@@ -15,6 +15,8 @@ export interface CopyOptions {
   readonly death?: AbortSignal
   /** Its name among the copies; one of its own by default. */
   readonly own?: string
+  /** Bytes of memory of its engine. */
+  readonly memory?: number
   /** Called before and after each put of a query's progress. What it throws is what the put rejects with. */
   readonly onProgress?: (when: 'before' | 'after', progress: QueryProgress) => void
 }
@@ -42,11 +44,11 @@ export async function queryApp(): Promise<QueryApp> {
     broker,
     client,
     warnings: [],
-    start: async ({ death, own = randomUUID(), onProgress } = {}) => {
+    start: async ({ death, own = randomUUID(), memory = 2 ** 28, onProgress } = {}) => {
       const ownClient = await connect(broker.url, { dial: broker.dial, ...(death && { signal: death }) })
       if (onProgress !== undefined) tellProgress(ownClient, onProgress)
       const spoolDir = await mkdtemp(join(directory, 'copy-'))
-      const engine = await Engine.open({ memory: 2 ** 28, threads: 2, spoolDir: join(spoolDir, 'spill') })
+      const engine = await Engine.open({ memory, threads: 2, spoolDir: join(spoolDir, 'spill') })
       const queries = await runQueries({
         client: ownClient,
         engine,

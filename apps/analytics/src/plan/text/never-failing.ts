@@ -13,7 +13,7 @@ import {
 
 /** Functions and operators that raise an error for some of their values. Division by zero is none: it is NULL. */
 const raising = new Set(
-  `+ - * // % << abs sqrt ln log log2 log10 gamma lgamma acos asin factorial chr strptime make_date make_time
+  `+ - * // % << abs sqrt ln log log2 log10 gamma lgamma acos asin atanh cot factorial chr repeat strptime make_date make_time
   make_timestamp make_timestamp_ms make_timestamp_ns epoch_ms to_timestamp from_hex unhex from_binary unbin from_base64
   decode -> ->> json_extract json_extract_string json_value json_array_length json_keys json_type json_structure
   from_json from_json_strict json_transform json_transform_strict json_contains json_exists`.split(/\s+/),

@@ -41,6 +41,8 @@ export class StreamSource {
   readonly #heard = new Map<string, Heard>()
   /** Since when nothing waits to be read, on the monotonic clock; undefined while something does. */
   #caughtUpSince: number | undefined
+  /** Behind the last record that was given on: the reading is further while a batch is on its way here. */
+  #position: StreamPosition | undefined
   #room: (() => void) | undefined
   #error: Error | undefined
 
@@ -55,13 +57,14 @@ export class StreamSource {
   static async open(parts: StreamSourceParts): Promise<StreamSource> {
     const source = new StreamSource(parts)
     await source.#reading.started
+    source.#position = source.#reading.position
     void source.#read()
     return source
   }
 
   /** After the last record that was given on. */
   get position(): StreamPosition {
-    return this.#reading.position
+    return (this.#position ??= this.#reading.position)
   }
 
   /** Rethrows what has ended the reading. */
@@ -85,7 +88,7 @@ export class StreamSource {
     if (this.#reading.millisBehindLatest !== 0) this.#caughtUpSince = undefined
     else this.#caughtUpSince ??= now
     const caughtUpSince = this.#caughtUpSince
-    const shardIds = Object.keys(this.position.shards)
+    const shardIds = Object.keys(this.#reading.position.shards)
     for (const shardId of this.#heard.keys()) if (!shardIds.includes(shardId)) this.#heard.delete(shardId)
     return shardIds.map((shardId) => {
       const heard = this.#heard.get(shardId) ?? { arrival: undefined, at: now }
@@ -105,6 +108,7 @@ export class StreamSource {
       for await (const records of this.#reading.batches()) {
         const last = records.at(-1)!
         add(records, parseShardId(last.shardId))
+        this.#position = this.#reading.position
         this.#heard.set(last.shardId, { arrival: last.arrivalTime.getTime(), at: monotonic() })
         wake()
         while (!hasRoom() && !signal.aborted) await new Promise<void>((resolve) => (this.#room = resolve))

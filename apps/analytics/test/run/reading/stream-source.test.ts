@@ -1,0 +1,43 @@
+// Where a source says that it is, while batches are on their way. The reading is a fake.
+import type { Client, StreamPosition, StreamRecord } from 'millrace'
+import { expect, it } from 'vitest'
+import { StreamSource } from '../../../src/run/reading/stream-source.ts'
+
+it('the position is behind the records that were given on, and not behind those that are on their way', async () => {
+  const at = (next: number): StreamPosition => ({
+    streamId: 1,
+    shardsBelow: 1,
+    shards: { 'shardId-000000000000': next },
+  })
+  let position = at(5)
+  const onTheWay: StreamPosition[] = []
+  const record = { shardId: 'shardId-000000000000', sequenceNumber: 5, arrivalTime: new Date(0) }
+  const reading = {
+    started: Promise.resolve(),
+    millisBehindLatest: 0,
+    get position() {
+      return position
+    },
+    async *batches() {
+      await new Promise(setImmediate)
+      position = at(6)
+      onTheWay.push(source.position)
+      yield [record as StreamRecord]
+    },
+  }
+  let given = 0
+  const source: StreamSource = await StreamSource.open({
+    client: { read: () => reading } as unknown as Client,
+    stream: 'clicks',
+    from: at(5),
+    add: () => void given++,
+    hasRoom: () => true,
+    onUnreadable: () => {},
+    wake: () => {},
+    monotonic: () => 0,
+    signal: new AbortController().signal,
+  })
+  await expect.poll(() => given).toBe(1)
+  expect(onTheWay).toEqual([at(5)])
+  expect(source.position).toEqual(at(6))
+})
