@@ -14,7 +14,7 @@ export const analyticsOptions = {
   analyticsMemory: {
     kind: 'bytes',
     default: '1GiB',
-    min: '64MiB',
+    min: '256MiB',
     max: '1TiB',
     example: '8GiB',
     doc: 'Memory that the rows of all queries together may take; beyond it, they go to the spool directory.',

@@ -21,9 +21,6 @@ export interface TakenRows {
 /** Sequence numbers that are no rows, by shard. */
 export type LeftOut = ReadonlyMap<number, ReadonlySet<number>>
 
-/** More late rows than this, of those that may be read again, are not known after a restart. */
-const LATE_MAX = 10_000
-
 /** Rows that were added and deleted since tables were put in order. */
 const TIDY_ROWS = 200_000
 
@@ -151,14 +148,17 @@ export class HeldInput {
     return Number(row!['count'])
   }
 
-  /** Rows that came too late and may be read again, those from `firsts` on; the others are forgotten. */
+  /** Rows that came too late and may be read again, at most so many, the latest; the others are forgotten. */
   lateRows(
     isReadAgain: (shardId: string, sequenceNumber: number) => boolean,
+    max: number,
   ): Readonly<Record<string, readonly number[]>> {
     const rows: Record<string, readonly number[]> = {}
     for (const [shard, numbers] of this.#late) {
       const shardId = shardIdOf(shard)
-      const kept = [...numbers].filter((number) => isReadAgain(shardId, number)).slice(-LATE_MAX)
+      const kept = [...numbers]
+        .filter((number) => isReadAgain(shardId, number))
+        .slice(-Math.max(1, Math.floor(max / this.#late.size)))
       if (kept.length > 0) rows[shardId] = kept
       this.#late.set(shard, new Set(kept))
     }

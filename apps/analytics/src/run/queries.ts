@@ -2,7 +2,7 @@
 // app.
 import { MillraceError, type Client, type Documents, type KeptDocuments } from 'millrace'
 import { queryKinds, type QueryDefinition, type QueryReport } from 'millrace/protocol'
-import type { Engine } from '../engine/index.ts'
+import { EngineFault, type Engine } from '../engine/index.ts'
 import { ProgressStore, QueryTakenError } from './place/progress-store.ts'
 import { QueryHosts, type QueryHost } from './query-hosts.ts'
 import type { QueryProgress } from './place/query-place.ts'
@@ -84,7 +84,12 @@ class Queries {
     this.#hosts = hosts
     this.#progress = parts.client.documents<QueryProgress>(queryKinds.progress)
     this.#reports = parts.client.documents<QueryReport>(queryKinds.reports)
-    book.onChange(() => this.look())
+    book.onChange((name) => {
+      // What another definition did says nothing of this one.
+      this.#failures.delete(name)
+      this.#told.delete(name)
+      this.look()
+    })
     this.#timers = [
       setInterval(() => this.look(), LOOK_MS),
       setInterval(() => void this.#report(), REPORT_MS),
@@ -149,6 +154,8 @@ class Queries {
 
   #remove(name: string, definition: QueryDefinition, documentVersion: number): void {
     this.#begin(name, { definition, documentVersion }, async () => {
+      // One that is under way would put the report again.
+      await this.#reporting
       await this.#progress.delete(name)
       await this.#reports.delete(name)
       await this.#book.delete(name, documentVersion)
@@ -212,7 +219,7 @@ class Queries {
     if (aborting.signal.aborted || error instanceof QueryTakenError) return
     const count = (this.#failures.get(name)?.count ?? 0) + 1
     this.#failures.set(name, { count, at: this.#parts.monotonic() })
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = reasonOf(error)
     this.#parts.tell(`The query ${name} has failed, and is begun again.`, error)
     await this.#put(name, failedReport(definition, reason, this.#parts.now())).catch(() => {})
   }
@@ -241,6 +248,12 @@ class Queries {
     await this.#reports.put(name, report)
     this.#told.set(name, { text, at: report.at })
   }
+}
+
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  if (!(error instanceof EngineFault) || error.code !== 'memory') return message
+  return `The rows that it works on do not fit into the memory of the app: give it more (analytics-memory), or the query shorter windows. ${message}`
 }
 
 function failedReport({ version }: QueryDefinition, reason: string, at: number): QueryReport {

@@ -4,10 +4,10 @@ import { parseShardId, type QueryDefinition, type QueryReport } from 'millrace/p
 import type { Engine } from '../engine/index.ts'
 import { Outputs } from './results/outputs.ts'
 import { isForGood } from './place/for-good.ts'
+import { PlaceKeeper } from './place/place-keeper.ts'
 import type { ProgressStore } from './place/progress-store.ts'
 import { inputKey, type PreparedStep, type QueryPlace, type StreamPositions } from './place/query-place.ts'
 import { QueryTables, tablesParts } from './query-tables.ts'
-import { earlier } from './place/replay.ts'
 import { Retained } from './results/retained.ts'
 import { byTarget, inChunks, type Result } from './results/results.ts'
 import { RunMeter } from './run-meter.ts'
@@ -37,14 +37,13 @@ const STEP_BYTES = 8 * 1024 * 1024
 const STEP_MS = 50
 /** How often a query looks at the time while it waits for nothing else. */
 const IDLE_MS = 1000
-/** How often a place is kept at which nothing was written. */
-const SAVE_MS = 1000
 /** How long a step may go on when it is to end: its results are resumed by whoever goes on. */
 const STOP_MS = 5000
 
 export class QueryRun {
   readonly #parts: RunParts
   readonly #tables: QueryTables
+  readonly #keeper: PlaceKeeper
   readonly #outputs: Outputs
   readonly #retained: Retained
   readonly #meter: RunMeter
@@ -53,11 +52,6 @@ export class QueryRun {
   /** Ends everything at once: results under way are resumed by whoever goes on. */
   readonly #aborting = new AbortController()
   readonly #stopping = new AbortController()
-  #place: QueryPlace
-  #isDirty = false
-  #windowsOpen = 0
-  #savedAt = -Infinity
-  #refreshedAt = -Infinity
   #steppedAt = -Infinity
   #wake: (() => void) | undefined
   #over: Promise<void> = Promise.resolve()
@@ -65,8 +59,8 @@ export class QueryRun {
   private constructor(parts: RunParts, tables: QueryTables, place: QueryPlace) {
     this.#parts = parts
     this.#tables = tables
-    this.#place = place
-    const { client, definition, monotonic, now } = parts
+    const { client, definition, store, monotonic, now } = parts
+    this.#keeper = new PlaceKeeper({ store, tables, definition, monotonic }, place)
     this.#meter = new RunMeter({ now, monotonic })
     this.#retained = new Retained(definition)
     this.#clock = new QueryClock({
@@ -97,7 +91,7 @@ export class QueryRun {
       // What an older version has begun to write, it writes to the end.
       try {
         await using run = await QueryRun.#resumed({ ...parts, definition: former }, signal)
-        await run.#save(signal)
+        await run.#keeper.save(signal)
       } catch (error) {
         // One that begins anew does not need what the older one cannot end.
         if (!definition.begins || signal.aborted || !isForGood(error)) throw error
@@ -107,7 +101,7 @@ export class QueryRun {
       store.progress.place === undefined || (former.version !== definition.version && definition.begins)
     const run = isAnew ? await QueryRun.#begun(parts, signal) : await QueryRun.#resumed(parts, signal)
     try {
-      await run.#save(signal)
+      await run.#keeper.save(signal)
       for (const stream of run.#tables.streams) await run.#follow(stream)
       run.#over = run.#loop()
       // Who waits for it is told; until then it is no failure of nobody.
@@ -156,8 +150,8 @@ export class QueryRun {
       definition: this.#parts.definition,
       tables: this.#tables,
       sources: this.#sources,
-      watermark: this.#place.watermark,
-      windowsOpen: this.#windowsOpen,
+      watermark: this.#keeper.place.watermark,
+      windowsOpen: this.#keeper.windowsOpen,
     })
   }
 
@@ -190,10 +184,10 @@ export class QueryRun {
         await run.#step(prepared.positions, prepared)
       }
       // A newer version may read what the one before did not.
-      const positions = { ...run.#place.positions }
+      const positions = { ...run.#keeper.place.positions }
       for (const stream of tables.streams)
         positions[stream] ??= await beginOf(client, stream, definition.from, signal)
-      run.#place = { ...run.#place, positions }
+      run.#keeper.reached({ positions })
       return run
     } catch (error) {
       await run.abort()
@@ -205,7 +199,7 @@ export class QueryRun {
 
   /** Reads the rows of open windows again. */
   async #replay(signal: AbortSignal): Promise<void> {
-    const { replayFrom, positions, watermark, late } = this.#place
+    const { replayFrom, positions, watermark, late } = this.#keeper.place
     const { client } = this.#parts
     await this.#tables.between(watermark, watermark)
     for (const held of this.#tables.timed) {
@@ -216,7 +210,10 @@ export class QueryRun {
       held.restoreLate(new Map(left.map(([shardId, numbers]) => [parseShardId(shardId), new Set(numbers)])))
       for await (const records of readRanges(client, stream, { from, to }, signal)) {
         held.addAgain(records, parseShardId(records[0]!.shardId))
-        if (held.waitingBytes >= STEP_BYTES) await held.takeAgain()
+        if (held.waitingBytes < STEP_BYTES) continue
+        await held.takeAgain()
+        // Where rows decide on others, which of them is needed can be told only when all are there.
+        if (!held.remembersLate) await held.release()
       }
       await held.takeAgain()
       await held.release()
@@ -243,11 +240,12 @@ export class QueryRun {
     const source = await StreamSource.open({
       client,
       stream,
-      from: this.#place.positions[stream]!,
+      from: this.#keeper.place.positions[stream]!,
       add: (records) => this.#add(stream, records),
       hasRoom: () => this.#tables.waitingBytes < STEP_BYTES,
       onUnreadable: ({ firstSequenceNumber, nextSequenceNumber }) =>
         this.#meter.refused(nextSequenceNumber - firstSequenceNumber),
+      onTrimmed: (records) => this.#meter.trimmed(stream, records),
       wake: () => this.#wake?.(),
       monotonic,
       signal: this.#aborting.signal,
@@ -261,19 +259,19 @@ export class QueryRun {
       for (const source of this.#sources.values()) source.throwIfOver()
       const now = monotonic()
       const isDue = now - this.#steppedAt >= STEP_MS || this.#tables.waitingBytes >= STEP_BYTES
-      if (isDue && (this.#tables.waitingBytes > 0 || this.#clock.wouldGoOn(this.#place.watermark)))
+      if (isDue && (this.#tables.waitingBytes > 0 || this.#clock.wouldGoOn(this.#keeper.place.watermark)))
         await this.#stepNow()
-      else if (this.#isDirty && now - this.#savedAt >= SAVE_MS) await this.#save(this.#aborting.signal)
+      else if (this.#keeper.isDue) await this.#keeper.save(this.#aborting.signal)
       else await this.#pause(isDue)
     }
-    await this.#save(this.#aborting.signal)
+    await this.#keeper.save(this.#aborting.signal)
     await this.#parts.store.release(this.#aborting.signal)
   }
 
   /** Waits until there is something to do, or to look at. */
   async #pause(isDue: boolean): Promise<void> {
     this.#clock.ask()
-    const isIdle = this.#tables.count === 0 && this.#tables.waitingBytes === 0 && !this.#isDirty
+    const isIdle = this.#tables.count === 0 && this.#tables.waitingBytes === 0 && !this.#keeper.isDirty
     const ms = isIdle ? IDLE_MS : STEP_MS
     const waiting = new AbortController()
     const woken = new Promise<void>((resolve) => (this.#wake = resolve))
@@ -303,27 +301,26 @@ export class QueryRun {
 
   /** Makes rows of what was sealed, and stores what follows. Of a step that was prepared, the end is known. */
   async #step(positions: StreamPositions, prepared: PreparedStep | undefined): Promise<void> {
-    const before = this.#place.watermark
-    if (this.#parts.monotonic() - this.#refreshedAt >= SAVE_MS) await this.#refresh()
-    this.#rememberLate()
+    await this.#keeper.freshen()
+    const { watermark: before, positions: begin } = this.#keeper.place
     await this.#tables.between(before, before)
     const results: Result[] = []
     for (const held of this.#tables.inputs) {
       const { refused, late } = await held.take()
       results.push(...this.#retained.late(held.input.stream, late))
       results.push(...this.#retained.refused(held.input.stream, refused))
-      this.#meter.took({ late: late.length, refused: refused.length })
+      this.#meter.took(held.input.stream, { late, refused })
     }
+    this.#meter.stepped()
     this.#retained.forget()
-    const watermark = prepared === undefined ? this.#clock.next(this.#place.watermark) : prepared.watermark
-    const end = { watermark, positions: { ...this.#place.positions, ...positions } }
+    const watermark = prepared === undefined ? this.#clock.next(before) : prepared.watermark
+    const end = { watermark, positions: { ...begin, ...positions } }
     await this.#write(this.#results(results, before, watermark), end, prepared)
     if (watermark !== before) await this.#tables.between(before, watermark)
     for (const held of this.#tables.inputs) if (watermark !== before || !held.isTimed) await held.release()
-    this.#place = { ...this.#place, ...end }
-    this.#isDirty = true
+    this.#keeper.reached(end)
     this.#steppedAt = this.#parts.monotonic()
-    if (this.#steppedAt - this.#savedAt >= SAVE_MS) await this.#save(this.#aborting.signal)
+    if (this.#keeper.isDue) await this.#keeper.save(this.#aborting.signal)
   }
 
   async *#results(
@@ -350,47 +347,9 @@ export class QueryRun {
       if (prepared !== undefined && step.chunk < prepared.chunk) continue
       const known = prepared?.chunk === step.chunk ? prepared.plans : {}
       await this.#outputs.store(byTarget(records), known, (plans) =>
-        this.#parts.store.put({ place: this.#place, prepared: { ...step, plans } }, this.#aborting.signal),
+        this.#keeper.prepare({ ...step, plans }, this.#aborting.signal),
       )
       this.#meter.wrote(records.length)
     }
-  }
-
-  /** Makes the place durable: what was prepared is done. */
-  async #save(signal: AbortSignal): Promise<void> {
-    const { store, definition } = this.#parts
-    await this.#refresh()
-    this.#rememberLate()
-    await store.put({ definition, place: this.#place, prepared: undefined }, signal)
-    this.#isDirty = false
-    this.#savedAt = this.#parts.monotonic()
-  }
-
-  /** Finds where reading would begin again: at the first row that is held, in each shard. */
-  async #refresh(): Promise<void> {
-    const { positions } = this.#place
-    const replayFrom: Record<string, StreamPositions[string]> = { ...positions }
-    for (const held of this.#tables.timed) {
-      const { stream } = held.input
-      replayFrom[stream] = earlier(replayFrom[stream]!, await held.firsts())
-    }
-    this.#place = { ...this.#place, replayFrom }
-    this.#windowsOpen = await this.#tables.windowsOpen()
-    this.#refreshedAt = this.#parts.monotonic()
-  }
-
-  /** Rows that came too late, of those that would be read again. */
-  #rememberLate(): void {
-    const { replayFrom } = this.#place
-    const late = this.#tables.timed
-      .filter(({ remembersLate }) => remembersLate)
-      .map((held) => {
-        const { shards } = replayFrom[held.input.stream]!
-        return [
-          held.key,
-          held.lateRows((shardId, number) => number >= (shards[shardId] ?? Infinity)),
-        ] as const
-      })
-    this.#place = { ...this.#place, late: Object.fromEntries(late) }
   }
 }

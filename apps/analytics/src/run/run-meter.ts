@@ -5,6 +5,7 @@ import {
   type QueryReport,
   type QueryShardReport,
 } from 'millrace/protocol'
+import type { RowPlace } from './held-input.ts'
 import type { QueryTables } from './query-tables.ts'
 import type { StreamSource } from './reading/stream-source.ts'
 
@@ -18,6 +19,9 @@ export interface Reported {
   readonly windowsOpen: number
 }
 
+/** Names a row among those of a step. */
+const nameOf = (stream: string, { shard, sequenceNumber }: RowPlace) => `${stream}/${shard}/${sequenceNumber}`
+
 const DAY_MS = 86_400_000
 
 export class RunMeter {
@@ -27,6 +31,11 @@ export class RunMeter {
   #rowsLate = 0
   #rowsRefused = 0
   #rowsWritten = 0
+  #rowsTrimmed = 0
+  readonly #trimmedOf = new Set<string>()
+  /** Of the step under way. */
+  readonly #late = new Set<string>()
+  readonly #refused = new Set<string>()
   #lastResultAt: number | undefined
   #waitsFor: string | undefined
   #reported: { readonly at: number; readonly rowsRead: number } | undefined
@@ -40,9 +49,27 @@ export class RunMeter {
     this.#rowsRead += records
   }
 
-  took({ late, refused }: { readonly late: number; readonly refused: number }): void {
-    this.#rowsLate += late
-    this.#rowsRefused += refused
+  /** Counts rows of a step that did not count in an input: once, however many inputs read the stream. */
+  took(
+    stream: string,
+    { late, refused }: { readonly late: readonly RowPlace[]; readonly refused: readonly RowPlace[] },
+  ): void {
+    for (const place of late) this.#late.add(nameOf(stream, place))
+    for (const place of refused) this.#refused.add(nameOf(stream, place))
+  }
+
+  /** A step has taken all of its rows. */
+  stepped(): void {
+    this.#rowsLate += this.#late.size
+    this.#rowsRefused += this.#refused.size
+    this.#late.clear()
+    this.#refused.clear()
+  }
+
+  /** Records expired before they were read. */
+  trimmed(stream: string, records: number): void {
+    this.#rowsTrimmed += records
+    this.#trimmedOf.add(stream)
   }
 
   refused(records: number): void {
@@ -79,6 +106,7 @@ export class RunMeter {
     const reason =
       this.#waitsFor ??
       this.#ahead(watermark) ??
+      this.#lost() ??
       this.#quiet({ inputs, rowsHeld, outOfOrderMs, isTimed: tables.timed.length > 0 })
     return {
       version: definition.version,
@@ -111,6 +139,12 @@ export class RunMeter {
     if (this.#rowsLate === 0 || watermark === null || watermark / 1000 < this.#now() + DAY_MS)
       return undefined
     return `The watermark is at ${new Date(watermark / 1000).toISOString()}, by a row with a time in the future: rows with an earlier one are late. Replace the query with a place to begin behind that row (--from).`
+  }
+
+  /** Whether records expired unread: results lack them. */
+  #lost(): string | undefined {
+    if (this.#rowsTrimmed === 0) return undefined
+    return `${this.#rowsTrimmed} records of ${[...this.#trimmedOf].join(' and ')} expired before they were read: results lack them. Give the stream a longer retention, or the query less to do.`
   }
 
   /** Why nothing comes out; undefined where there is nothing to say. */

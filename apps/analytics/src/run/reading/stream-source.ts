@@ -19,6 +19,8 @@ export interface StreamSourceParts {
   /** Whether more records may come. */
   readonly hasRoom: () => boolean
   readonly onUnreadable: (skipped: UnreadableRecords) => void
+  /** Told how many records expired before they could be read. */
+  readonly onTrimmed: (records: number) => void
   /** Called when there is something to do: records, or an end. */
   readonly wake: () => void
   /** Milliseconds that only go on. */
@@ -43,13 +45,20 @@ export class StreamSource {
   #caughtUpSince: number | undefined
   /** Behind the last record that was given on: the reading is further while a batch is on its way here. */
   #position: StreamPosition | undefined
+  /** Number of the record that comes next of each shard. */
+  readonly #next: Map<string, number>
   #room: (() => void) | undefined
   #error: Error | undefined
 
   private constructor(parts: StreamSourceParts) {
     this.stream = parts.stream
     this.#parts = parts
-    const { client, stream, from, onUnreadable, signal } = parts
+    const { client, stream, from, signal } = parts
+    this.#next = new Map(Object.entries(from.shards))
+    const onUnreadable = (skipped: UnreadableRecords): void => {
+      this.#next.set(skipped.shardId, skipped.nextSequenceNumber)
+      parts.onUnreadable(skipped)
+    }
     this.#reading = client.read(stream, { from, follow: true, onTrimmed: 'horizon', onUnreadable, signal })
   }
 
@@ -102,11 +111,19 @@ export class StreamSource {
     return this.#reading.millisBehindLatest
   }
 
+  /** Numbers of a shard have no gaps: what is missing has expired. */
+  #follow(first: StreamRecord, { shardId, sequenceNumber }: StreamRecord): void {
+    const missing = first.sequenceNumber - (this.#next.get(shardId) ?? first.sequenceNumber)
+    if (missing > 0) this.#parts.onTrimmed(missing)
+    this.#next.set(shardId, sequenceNumber + 1)
+  }
+
   async #read(): Promise<void> {
     const { add, hasRoom, wake, monotonic, signal } = this.#parts
     try {
       for await (const records of this.#reading.batches()) {
         const last = records.at(-1)!
+        this.#follow(records[0]!, last)
         add(records, parseShardId(last.shardId))
         this.#position = this.#reading.position
         this.#heard.set(last.shardId, { arrival: last.arrivalTime.getTime(), at: monotonic() })

@@ -33,6 +33,7 @@ it('the position is behind the records that were given on, and not behind those 
     add: () => void given++,
     hasRoom: () => true,
     onUnreadable: () => {},
+    onTrimmed: () => {},
     wake: () => {},
     monotonic: () => 0,
     signal: new AbortController().signal,
@@ -40,4 +41,37 @@ it('the position is behind the records that were given on, and not behind those 
   await expect.poll(() => given).toBe(1)
   expect(onTheWay).toEqual([at(5)])
   expect(source.position).toEqual(at(6))
+})
+
+it('records that expired before they were read are told by their number', async () => {
+  const shardId = 'shardId-000000000000'
+  const recordAt = (sequenceNumber: number) =>
+    ({ shardId, sequenceNumber, arrivalTime: new Date(0) }) as StreamRecord
+  const from: StreamPosition = { streamId: 1, shardsBelow: 1, shards: { [shardId]: 5 } }
+  const reading = {
+    started: Promise.resolve(),
+    millisBehindLatest: 0,
+    position: from,
+    async *batches() {
+      yield await Promise.resolve([recordAt(7), recordAt(8)])
+      yield [recordAt(9)]
+      yield [recordAt(20)]
+    },
+  }
+  const trimmed: number[] = []
+  let given = 0
+  await StreamSource.open({
+    client: { read: () => reading } as unknown as Client,
+    stream: 'clicks',
+    from,
+    add: () => void given++,
+    hasRoom: () => true,
+    onUnreadable: () => {},
+    onTrimmed: (records) => void trimmed.push(records),
+    wake: () => {},
+    monotonic: () => 0,
+    signal: new AbortController().signal,
+  })
+  await expect.poll(() => given).toBe(3)
+  expect(trimmed).toEqual([2, 10])
 })
