@@ -25,13 +25,15 @@ import { placedShard, startTestHost, STREAM, type TestHost } from '../support/te
 
 const producer = new FakeSession()
 
+const samplingRandom = randomOf(5)
+
 /** A batch with a record of so many bytes for each key. */
 function batchOf(
   keys: readonly string[],
   options: { dataBytes?: number; codec?: Compression } = {},
 ): Uint8Array {
   const { dataBytes = 100, codec = 'none' } = options
-  const builder = new BatchBuilder({ bytesMax: 1 << 22 })
+  const builder = new BatchBuilder({ bytesMax: 1 << 22, random: samplingRandom.next })
   const words = new Uint32Array(4)
   for (const partitionKey of keys) {
     hashPartitionKey(partitionKey, words, 0)
