@@ -181,7 +181,7 @@ export class QueryRun {
       if (prepared !== undefined && store.progress.definition.version === definition.version) {
         await run.#read(place!.positions, prepared.positions, signal)
         run.#seal()
-        await run.#step(prepared.positions, prepared)
+        await run.#step(prepared.positions, prepared.watermark, prepared)
       }
       // A newer version may read what the one before did not.
       const positions = { ...run.#keeper.place.positions }
@@ -289,6 +289,8 @@ export class QueryRun {
   }
 
   async #stepNow(): Promise<void> {
+    // By what is known now: of records that come with this step, it is not known yet whether a shard that seems idle has older ones.
+    const known = this.#clock.next(this.#keeper.place.watermark)
     this.#seal()
     const positions: Record<string, StreamPositions[string]> = {}
     for (const [stream, source] of this.#sources) {
@@ -296,11 +298,15 @@ export class QueryRun {
     }
     this.#clock.reached(positions)
     for (const source of this.#sources.values()) source.roomCame()
-    await this.#step(positions, undefined)
+    await this.#step(positions, known, undefined)
   }
 
   /** Makes rows of what was sealed, and stores what follows. Of a step that was prepared, the end is known. */
-  async #step(positions: StreamPositions, prepared: PreparedStep | undefined): Promise<void> {
+  async #step(
+    positions: StreamPositions,
+    known: number | null,
+    prepared: PreparedStep | undefined,
+  ): Promise<void> {
     await this.#keeper.freshen()
     const { watermark: before, positions: begin } = this.#keeper.place
     await this.#tables.between(before, before)
@@ -313,7 +319,7 @@ export class QueryRun {
     }
     this.#meter.stepped()
     this.#retained.forget()
-    const watermark = prepared === undefined ? this.#clock.next(before) : prepared.watermark
+    const watermark = prepared === undefined ? this.#clock.next(known) : prepared.watermark
     const end = { watermark, positions: { ...begin, ...positions } }
     await this.#write(this.#results(results, before, watermark), end, prepared)
     if (watermark !== before) await this.#tables.between(before, watermark)

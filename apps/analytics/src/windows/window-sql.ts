@@ -83,7 +83,8 @@ function bounded(table: WindowTable, shift: (bound: string) => string): string {
 function sessions({ window, keys }: WindowTable, time: string, rows: string): string {
   const by = (names: readonly string[]) => (names.length === 0 ? '' : `PARTITION BY ${names.join(', ')} `)
   const opens = `CASE WHEN epoch_us(${time}) - lag(epoch_us(${time})) OVER (${by(keys)}ORDER BY ${time}) <= ${window.size} THEN 0 ELSE 1 END AS millrace_opens`
-  const number = `sum(millrace_opens) OVER (${by(keys)}ORDER BY ${time} ROWS UNBOUNDED PRECEDING) AS millrace_session`
+  // Rows of one time are in no order, and in one session: the sum takes them together.
+  const number = `sum(millrace_opens) OVER (${by(keys)}ORDER BY ${time} RANGE UNBOUNDED PRECEDING) AS millrace_session`
   const session = `OVER (${by([...keys, 'millrace_session'])})`
   return `SELECT * EXCLUDE (millrace_opens, millrace_session), min(${time}) ${session} AS window_start, max(${time}) ${session} + ${intervalOf(window.size)} AS window_end FROM (SELECT *, ${number} FROM (SELECT *, ${opens} ${rows}))`
 }

@@ -40,6 +40,16 @@ it('windows of arrival end by the clock of the broker, also where nothing more c
   await expect.poll(() => rowsIn(app.client, 'views')).toEqual([{ page: 'a', views: 1 }])
 })
 
+it('a shard to which nothing comes does not hold the others for ever', async () => {
+  await using app = await queryApp()
+  await app.client.createStream('clicks', { shards: 2 })
+  await app.client.createStream('views')
+  await app.create('q', views, { time: { outOfOrderMs: 0, idleMs: 300 } })
+  await app.start()
+  await app.client.putMany('clicks', [click(1, 'a'), click(61, 'a')])
+  await expect.poll(() => rowsIn(app.client, 'views')).toEqual([{ window_start: at(0), page: 'a', views: 1 }])
+})
+
 it('rows that come too late and records that are no rows go to their streams, as they were and with the reason', async () => {
   await using app = await appWith('clicks', 'views', 'late', 'errors')
   await app.create('q', views, { lateTo: 'late', errorsTo: 'errors' })

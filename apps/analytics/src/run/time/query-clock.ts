@@ -28,6 +28,9 @@ export class QueryClock {
   readonly #parts: QueryClockParts
   /** Of streams whose arrival is a time of the query. */
   readonly #tails: ReadonlyMap<string, TailTime>
+  /** Shards, as `stream/shardId`, that had nothing to be read at a time of the monotonic clock. */
+  #quiet: { readonly at: number; readonly shards: ReadonlySet<string> } = { at: -Infinity, shards: new Set() }
+  #reachedAt = -Infinity
   #askedAt = -Infinity
   #asking: Promise<void> | undefined
 
@@ -61,21 +64,50 @@ export class QueryClock {
 
   /** Tells up to where records become rows in the step that begins. */
   reached(positions: StreamPositions): void {
+    this.#reachedAt = this.#parts.monotonic()
     for (const [stream, tail] of this.#tails) tail.reached(positions[stream]!)
   }
 
-  /** Asks how far arrival has come, now and then while rows wait for it. */
+  /** Asks the broker how far arrival has come, and whether shards that seem idle are, now and then while rows wait for it. */
   ask(): void {
-    const { monotonic, tables, signal } = this.#parts
-    if (this.#tails.size === 0 || tables.count === 0 || this.#asking !== undefined) return
+    const { monotonic, tables } = this.#parts
+    if (tables.count === 0 || this.#asking !== undefined) return
     const now = monotonic()
-    if (now - this.#askedAt < ASK_MS) return
+    const idle = this.#idleShards()
+    if ((this.#tails.size === 0 && idle.length === 0) || now - this.#askedAt < ASK_MS) return
     this.#askedAt = now
-    this.#asking = Promise.all([...this.#tails.values()].map((tail) => tail.ask(signal)))
+    this.#asking = this.#askAll(idle, now)
       .then(() => this.#answered())
       // It is asked again soon; of a broker that is away, the reading says so.
       .catch(() => {})
       .finally(() => (this.#asking = undefined))
+  }
+
+  async #askAll(idle: readonly (readonly [StreamSource, string])[], now: number): Promise<void> {
+    const { client, signal } = this.#parts
+    await Promise.all([...this.#tails.values()].map((tail) => tail.ask(signal)))
+    const quiet = new Set<string>()
+    for (const [source, shard] of idle) {
+      const { tail } = await client.resolvePosition(source.stream, { shard, from: 'LATEST', signal })
+      if ((source.position.shards[shard] ?? -1) >= tail) quiet.add(`${source.stream}/${shard}`)
+    }
+    this.#quiet = { at: now, shards: quiet }
+  }
+
+  /** Shards of which nothing has come for a while: idle, or slow to be read. */
+  #idleShards(): readonly (readonly [StreamSource, string])[] {
+    const { sources, time, tables } = this.#parts
+    const byEvent = new Set(
+      tables.timed.filter(({ input }) => !isByArrival(input)).map(({ input }) => input.stream),
+    )
+    return [...sources.values()]
+      .filter(({ stream }) => byEvent.has(stream))
+      .flatMap((source) =>
+        source
+          .shards(time.idleMs)
+          .filter(({ isIdle }) => isIdle)
+          .map(({ shardId }) => [source, shardId] as const),
+      )
   }
 
   #answered(): void {
@@ -98,8 +130,12 @@ export class QueryClock {
     return watermarkOf({
       shards: source.shards(time.idleMs).map(({ shardId, isIdle }) => ({
         latest: latest.get(parseShardId(shardId)),
-        // How far arrival has come, the broker says.
-        isIdle: isIdle && !byArrival,
+        // How far arrival has come, the broker says; and that there was nothing in the shard when all that has become rows had come.
+        isIdle:
+          isIdle &&
+          !byArrival &&
+          this.#quiet.at >= this.#reachedAt &&
+          this.#quiet.shards.has(`${input.stream}/${shardId}`),
       })),
       outOfOrder: byArrival ? 0 : time.outOfOrderMs * 1000,
       floor: floor === undefined ? undefined : floor * 1000,

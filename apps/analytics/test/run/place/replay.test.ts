@@ -1,0 +1,56 @@
+// Which records lie between two positions, through splits and merges.
+import { expect, it } from 'vitest'
+import type { StreamPosition } from 'millrace'
+import { shardIdOf } from 'millrace/protocol'
+import { earlier, rangesBetween, type ListedShard } from '../../../src/run/place/replay.ts'
+
+const [s0, s1, s2, s3] = [0, 1, 2, 3].map((index) => shardIdOf(index)) as [string, string, string, string]
+
+function position(shardsBelow: number, shards: Readonly<Record<string, number>>): StreamPosition {
+  return { streamId: 1, shardsBelow, shards }
+}
+
+/** Shard 0 was split into 2 and 3 after its record 9; 1 is open. */
+const shards: readonly ListedShard[] = [
+  { shardId: s0, startingSequenceNumber: 0, endingSequenceNumber: 9 },
+  { shardId: s1, startingSequenceNumber: 0, endingSequenceNumber: undefined },
+  { shardId: s2, startingSequenceNumber: 10, endingSequenceNumber: undefined },
+  { shardId: s3, startingSequenceNumber: 10, endingSequenceNumber: undefined },
+]
+
+it('of shards that both know, from one number to the other', () => {
+  const ranges = rangesBetween(position(2, { [s0]: 3, [s1]: 5 }), position(2, { [s0]: 7, [s1]: 5 }), shards)
+  expect(ranges).toEqual([{ shardId: s0, from: 3, until: 7 }])
+})
+
+it('a shard that was read to its end meanwhile, to its end, and its children from their first record', () => {
+  const ranges = rangesBetween(
+    position(2, { [s0]: 3, [s1]: 5 }),
+    position(4, { [s1]: 6, [s2]: 12, [s3]: 10 }),
+    shards,
+  )
+  expect(ranges).toEqual([
+    { shardId: s0, from: 3, until: 10 },
+    { shardId: s1, from: 5, until: 6 },
+    { shardId: s2, from: 10, until: 12 },
+  ])
+})
+
+it('nothing of shards that were left out from the start, or that have expired', () => {
+  const from = position(4, { [s2]: 10, [s3]: 10 })
+  expect(rangesBetween(from, position(4, { [s2]: 11, [s3]: 10 }), shards)).toEqual([
+    { shardId: s2, from: 10, until: 11 },
+  ])
+  expect(rangesBetween(position(2, { [s0]: 3 }), position(2, {}), shards.slice(1))).toEqual([])
+})
+
+it('an earlier place is that of the first row in each shard, also in one that was read to its end', () => {
+  const firsts = new Map([
+    [s0, 4],
+    [s2, 11],
+    [s3, 99],
+  ])
+  expect(earlier(position(4, { [s1]: 6, [s2]: 12, [s3]: 10 }), firsts)).toEqual(
+    position(4, { [s0]: 4, [s1]: 6, [s2]: 11, [s3]: 10 }),
+  )
+})
