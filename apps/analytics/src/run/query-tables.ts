@@ -6,7 +6,9 @@ import type { Engine, EngineSession } from '../engine/index.ts'
 import { planQuery } from '../plan/plan-query.ts'
 import type { PlannedInput, PlannedStatement, QueryPlan } from '../plan/query-plan.ts'
 import { SqlParser } from '../plan/text/parser.ts'
-import { recordColumns, RowTable, type RowColumn } from '../rows/index.ts'
+import { RowTable, type RowColumn } from '../rows/index.ts'
+import { columnsRead } from '../streams/plan-streams.ts'
+import { withRecordColumns } from '../streams/stream-columns.ts'
 import { HeldInput } from './held-input.ts'
 import { resultRecord, type Result } from './results/results.ts'
 import type { Boundaries } from './time/watermark.ts'
@@ -29,8 +31,6 @@ export function tablesParts({
   return { engine, definition, directory, prefix: `query-${definition.id}-${name}` }
 }
 
-const record = Object.entries(recordColumns).map(([name, { type }]): RowColumn => ({ name, type }))
-
 export class QueryTables implements Disposable {
   readonly plan: QueryPlan
   readonly inputs: readonly HeldInput[]
@@ -49,7 +49,7 @@ export class QueryTables implements Disposable {
   static async open({ engine, definition, directory, prefix }: QueryTablesParts): Promise<QueryTables> {
     const session = await engine.session()
     try {
-      const columnsOf = (stream: string) => columnsIn(definition, stream).map(({ name }) => name)
+      const columnsOf = (stream: string) => columnsOfStream(definition, stream).map(({ name }) => name)
       const plan = await planQuery(definition.sql, {
         parser: new SqlParser(session),
         isContinuous: true,
@@ -58,9 +58,7 @@ export class QueryTables implements Disposable {
       const inputs: HeldInput[] = []
       for (const [at, input] of plan.inputs.entries()) {
         const { held, relation, time, stream } = input
-        const known = columnsIn(definition, stream)
-        const columns =
-          input.columns === 'all' ? known : known.filter(({ name }) => input.columns.includes(name))
+        const columns = columnsRead(input, columnsOfStream(definition, stream))
         const shape = { held, relation, time, columns }
         const table = await RowTable.create(session, shape, join(directory, `${prefix}-${at}`), {
           isOrdered: true,
@@ -137,9 +135,8 @@ export class QueryTables implements Disposable {
   }
 }
 
-function columnsIn(definition: QueryDefinition, stream: string): readonly RowColumn[] {
-  const fields = Object.entries(definition.columns[stream] ?? {})
-  return [...fields.map(([name, type]) => ({ name, type })), ...record]
+function columnsOfStream(definition: QueryDefinition, stream: string): readonly RowColumn[] {
+  return withRecordColumns(definition.columns[stream] ?? {})
 }
 
 /** Whether rows of an input decide on the windows of others, or pair with them. */

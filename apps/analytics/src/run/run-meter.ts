@@ -6,7 +6,7 @@ import {
   type QueryShardReport,
 } from 'millrace/protocol'
 import type { RowPlace } from './held-input.ts'
-import type { QueryTables } from './query-tables.ts'
+import { isByArrival, type QueryTables } from './query-tables.ts'
 import type { StreamSource } from './reading/stream-source.ts'
 
 /** What a report is made of, beside the counts. */
@@ -107,7 +107,7 @@ export class RunMeter {
       this.#waitsFor ??
       this.#ahead(watermark) ??
       this.#lost() ??
-      this.#quiet({ inputs, rowsHeld, outOfOrderMs, isTimed: tables.timed.length > 0 })
+      this.#quiet({ inputs, rowsHeld, outOfOrderMs, timed: tables.timed })
     return {
       version: definition.version,
       at: this.#now(),
@@ -152,21 +152,25 @@ export class RunMeter {
     readonly inputs: QueryReport['inputs']
     readonly rowsHeld: number
     readonly outOfOrderMs: number
-    readonly isTimed: boolean
+    readonly timed: QueryTables['timed']
   }): string | undefined {
-    const { inputs, rowsHeld, outOfOrderMs, isTimed } = of
+    const { inputs, rowsHeld, outOfOrderMs, timed } = of
+    const byArrival = timed.every(({ input }) => isByArrival(input))
     if (this.#rowsRead === 0)
       return `No record has come from ${inputs.map(({ stream }) => stream).join(' and ')} since this process took the query over.`
     if (this.#rowsRefused > 0 && this.#rowsRefused === this.#rowsRead)
       return 'No record was a row: see the stream of errors, or give the query one (--errors-to).'
-    if (!isTimed || rowsHeld === 0) return undefined
+    if (timed.length === 0 || rowsHeld === 0) return undefined
     const holding = inputs.flatMap(({ stream, shards }) =>
       shards
         .filter(({ isIdle, latestEventTime }) => !isIdle && latestEventTime === undefined)
         .map(({ shardId }) => `${stream}/${shardId}`),
     )
-    if (holding.length > 0)
+    if (holding.length > 0 && !byArrival)
       return `The watermark waits for a first row of ${holding.slice(0, 3).join(', ')}${holding.length > 3 ? ' and others' : ''}, or until it counts as idle.`
-    return `${rowsHeld} rows wait for their windows to end: the watermark is the latest event time less ${outOfOrderMs} ms, and goes on with newer rows.`
+    const by = byArrival
+      ? 'the watermark follows the clock of the broker'
+      : `the watermark is the latest event time less ${outOfOrderMs} ms, and goes on with newer rows`
+    return `${rowsHeld === 1 ? 'One row waits' : `${rowsHeld} rows wait`} for windows to end: ${by}.`
   }
 }
