@@ -1,8 +1,7 @@
 // The least that the agent's token needs, as the guide says it: with exactly these grants its flows send, and with one less the flow says what
 // is missing.
 import { randomUUID } from 'node:crypto'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect, type Client } from 'millrace'
 import { createBroker, type Broker } from 'millrace/broker'
@@ -11,29 +10,24 @@ import { serveApp } from '@millrace/agent/app'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import type { AgentSnapshot } from '../../src/status/snapshot.ts'
 import { linesOf, numbered } from '../support/stream-lines.ts'
+import { guardedBroker, type GuardedBroker } from '../../../../test/support/access/guarded-broker.ts'
 
 const guide = new URL('../../../../docs/agent/guide.md', import.meta.url)
 
+let guarded: GuardedBroker<Broker, Client>
 let broker: Broker
 let root: Client
 let folder: string
 let grants: readonly string[]
 
 beforeAll(async () => {
-  grants = [...(await readFile(guide, 'utf8')).matchAll(/--grant '([^']+)'/g)].map(([, grant]) => grant!)
-  folder = await mkdtemp(join(tmpdir(), 'agent-grants-'))
-  broker = await createBroker({ listen: false, config: { access: 'required' } })
-  const token = (await readFile(join(broker.dataDir, 'root.token'), 'utf8')).trim()
-  root = await connect(broker.url, { dial: broker.dial, token })
+  guarded = await guardedBroker(guide, { createBroker, connect })
+  ;({ broker, root, folder, grants } = guarded)
   for (const stream of ['clicks', 'lake.delivery']) await root.createStream(stream)
   const lake = { state: 'active', source: { stream: 'lake.delivery' } }
   await root.documents(deliveryKinds.definitions).put('lake', lake)
 })
-afterAll(async () => {
-  await root?.close()
-  await broker?.close()
-  await rm(folder, { recursive: true })
-})
+afterAll(() => guarded?.[Symbol.asyncDispose]())
 
 /** The agent under a principal with these grants alone, and two flows of ten lines of its own. */
 async function agentWith(given: readonly string[], more: object = {}) {

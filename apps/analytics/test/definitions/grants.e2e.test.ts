@@ -1,16 +1,15 @@
 // The least that the app's token needs, as the page says it: with exactly these grants a query is carried out and ended.
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { connect, json, type Client } from 'millrace'
 import { createBroker, type Broker } from 'millrace/broker'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { serveApp } from '../../src/app.ts'
 import { createQuery, deleteQuery, describeQuery } from '../../src/definitions/index.ts'
+import { guardedBroker, type GuardedBroker } from '../../../../test/support/access/guarded-broker.ts'
 
 const page = new URL('../../../../docs/analytics/queries.md', import.meta.url)
 
+let guarded: GuardedBroker<Broker, Client>
 let broker: Broker
 let root: Client
 let folder: string
@@ -24,19 +23,12 @@ const door = {
 }
 
 beforeAll(async () => {
-  grants = [...(await readFile(page, 'utf8')).matchAll(/--grant '([^']+)'/g)].map(([, grant]) => grant!)
-  folder = await mkdtemp(join(tmpdir(), 'analytics-grants-'))
-  broker = await createBroker({ listen: false, config: { access: 'required', segmentSize: '1MiB' } })
-  const token = (await readFile(join(broker.dataDir, 'root.token'), 'utf8')).trim()
-  root = await connect(broker.url, { dial: broker.dial, token })
+  guarded = await guardedBroker(page, { createBroker, connect })
+  ;({ broker, root, folder, grants } = guarded)
   await root.createStream('clicks')
   await root.put('clicks', { partitionKey: 'ada', data: { page: '/' } }, { codec: json() })
 })
-afterAll(async () => {
-  await root?.close()
-  await broker?.close()
-  await rm(folder, { recursive: true })
-})
+afterAll(() => guarded?.[Symbol.asyncDispose]())
 
 /** The app under a principal with these grants alone. Returns what it warns of. */
 async function appWith(given: readonly string[]): Promise<readonly string[]> {

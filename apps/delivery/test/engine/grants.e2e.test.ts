@@ -1,8 +1,7 @@
 // The least that the app's token needs, as the guide says it: with exactly these grants deliveries are carried out and ended, and with one
 // less the app says which one is missing.
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect, type Client } from 'millrace'
 import { createBroker, type Broker } from 'millrace/broker'
@@ -10,28 +9,23 @@ import { deliveryKinds } from 'millrace/protocol'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { serveApp } from '@millrace/delivery/app'
 import { createDelivery, describeDelivery, markDeleting } from '../../src/definitions/index.ts'
+import { guardedBroker, type GuardedBroker } from '../../../../test/support/access/guarded-broker.ts'
 
 const guide = new URL('../../../../docs/delivery/guide.md', import.meta.url)
 
+let guarded: GuardedBroker<Broker, Client>
 let broker: Broker
 let root: Client
 let folder: string
 let grants: readonly string[]
 
 beforeAll(async () => {
-  grants = [...(await readFile(guide, 'utf8')).matchAll(/--grant '([^']+)'/g)].map(([, grant]) => grant!)
-  folder = await mkdtemp(join(tmpdir(), 'delivery-grants-'))
-  broker = await createBroker({ listen: false, config: { access: 'required' } })
-  const token = (await readFile(join(broker.dataDir, 'root.token'), 'utf8')).trim()
-  root = await connect(broker.url, { dial: broker.dial, token })
+  guarded = await guardedBroker(guide, { createBroker, connect })
+  ;({ broker, root, folder, grants } = guarded)
   await root.createStream('clicks')
   await root.put('clicks', { partitionKey: 'ada', data: 'seen' })
 })
-afterAll(async () => {
-  await root?.close()
-  await broker?.close()
-  await rm(folder, { recursive: true })
-})
+afterAll(() => guarded?.[Symbol.asyncDispose]())
 
 /** The app under a principal with these grants alone, and a delivery of its own. */
 async function appWith(given: readonly string[]) {

@@ -1,8 +1,7 @@
 // The least that the app's token needs, as the guide says it: with exactly these grants functions run, and with one less the app, or what it
 // reports of the mapping, says which one is missing.
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect, type Client } from 'millrace'
 import { createBroker, type Broker } from 'millrace/broker'
@@ -10,20 +9,19 @@ import { FUNCTION_LOG_STREAM, functionKinds, type EventSourceReport } from 'mill
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { serveApp } from '#dist/app.js'
 import { createFunction, createMapping, deleteMapping } from '#dist/definitions/index.js'
+import { guardedBroker, type GuardedBroker } from '../../../../test/support/access/guarded-broker.ts'
 
 const guide = new URL('../../../../docs/functions/guide.md', import.meta.url)
 
+let guarded: GuardedBroker<Broker, Client>
 let broker: Broker
 let root: Client
 let folder: string
 let grants: readonly string[]
 
 beforeAll(async () => {
-  grants = [...(await readFile(guide, 'utf8')).matchAll(/--grant '([^']+)'/g)].map(([, grant]) => grant!)
-  folder = await mkdtemp(join(tmpdir(), 'functions-grants-'))
-  broker = await createBroker({ listen: false, config: { access: 'required' } })
-  const token = (await readFile(join(broker.dataDir, 'root.token'), 'utf8')).trim()
-  root = await connect(broker.url, { dial: broker.dial, token })
+  guarded = await guardedBroker(guide, { createBroker, connect })
+  ;({ broker, root, folder, grants } = guarded)
   for (const stream of ['clicks', 'enriched', FUNCTION_LOG_STREAM]) await root.createStream(stream)
   await root.put('clicks', { partitionKey: 'ada', data: 'seen' })
   const path = join(folder, 'echo.mjs')
@@ -39,11 +37,7 @@ beforeAll(async () => {
     timeoutMs: 60_000,
   })
 })
-afterAll(async () => {
-  await root?.close()
-  await broker?.close()
-  await rm(folder, { recursive: true })
-})
+afterAll(() => guarded?.[Symbol.asyncDispose]())
 
 /** The app under a principal with these grants alone, and a mapping for it that is deleted again. */
 async function appWith(given: readonly string[]) {
