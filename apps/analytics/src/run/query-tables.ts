@@ -1,4 +1,5 @@
 // The tables of one query in the engine: its inputs filled, its statements run. Runs in the app, over a session of its own.
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StreamRecord } from 'millrace'
 import type { QueryDefinition } from 'millrace/protocol'
@@ -38,8 +39,15 @@ export class QueryTables implements Disposable {
   readonly streams: readonly string[]
   readonly #session: EngineSession
 
-  private constructor(session: EngineSession, plan: QueryPlan, inputs: readonly HeldInput[]) {
+  readonly #spools: readonly string[]
+
+  private constructor(
+    session: EngineSession,
+    plan: QueryPlan,
+    { inputs, spools }: { readonly inputs: readonly HeldInput[]; readonly spools: readonly string[] },
+  ) {
     this.#session = session
+    this.#spools = spools
     this.plan = plan
     this.inputs = inputs
     this.streams = [...new Set(plan.inputs.map(({ stream }) => stream))]
@@ -56,16 +64,17 @@ export class QueryTables implements Disposable {
         columnsOf,
       })
       const inputs: HeldInput[] = []
+      const spools = plan.inputs.map((_, at) => join(directory, `${prefix}-${at}`))
       for (const [at, input] of plan.inputs.entries()) {
         const { held, relation, time, stream } = input
         const columns = columnsRead(input, columnsOfStream(definition, stream))
         const shape = { held, relation, time, columns }
-        const table = await RowTable.create(session, shape, join(directory, `${prefix}-${at}`), {
+        const table = await RowTable.create(session, shape, spools[at]!, {
           isOrdered: true,
         })
         inputs.push(new HeldInput(session, { input, table, remembersLate: remembersLate(plan, at) }))
       }
-      return new QueryTables(session, plan, inputs)
+      return new QueryTables(session, plan, { inputs, spools })
     } catch (error) {
       session.close()
       throw error
@@ -74,6 +83,7 @@ export class QueryTables implements Disposable {
 
   [Symbol.dispose](): void {
     this.#session.close()
+    for (const spool of this.#spools) rmSync(spool, { force: true })
   }
 
   get timed(): readonly HeldInput[] {
