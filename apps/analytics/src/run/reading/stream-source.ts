@@ -8,14 +8,13 @@ import {
   type StreamRecord,
   type UnreadableRecords,
 } from 'millrace'
-import { parseShardId } from 'millrace/protocol'
 
 export interface StreamSourceParts {
   readonly client: Client
   readonly stream: string
   readonly from: StreamPosition
   /** Takes the records of a batch, all of one shard. */
-  readonly add: (records: readonly StreamRecord[], shard: number) => void
+  readonly add: (records: readonly StreamRecord[]) => void
   /** Whether more records may come. */
   readonly hasRoom: () => boolean
   readonly onUnreadable: (skipped: UnreadableRecords) => void
@@ -28,19 +27,12 @@ export interface StreamSourceParts {
   readonly signal: AbortSignal
 }
 
-/** What came of a shard. */
-interface Heard {
-  /** Arrival of its last record, in milliseconds; undefined before the first. */
-  readonly arrival: number | undefined
-  /** On the monotonic clock: when its last record came, or since when it is read. */
-  readonly at: number
-}
-
 export class StreamSource {
   readonly stream: string
   readonly #parts: StreamSourceParts
   readonly #reading: Reading<Uint8Array>
-  readonly #heard = new Map<string, Heard>()
+  /** On the monotonic clock: when the last record of each shard came, or since when the shard is read. */
+  readonly #heardAt = new Map<string, number>()
   /** Since when nothing waits to be read, on the monotonic clock; undefined while something does. */
   #caughtUpSince: number | undefined
   /** Behind the last record that was given on: the reading is further while a batch is on its way here. */
@@ -86,11 +78,6 @@ export class StreamSource {
     this.#room?.()
   }
 
-  /** Arrival of the last record of a shard, in milliseconds; undefined before the first. */
-  lastArrival(shardId: string): number | undefined {
-    return this.#heard.get(shardId)?.arrival
-  }
-
   /** Looks at the shards that are read now. `idleMs`: how long one has had nothing that counts as idle. */
   shards(idleMs: number): readonly { readonly shardId: string; readonly isIdle: boolean }[] {
     const now = this.#parts.monotonic()
@@ -98,11 +85,11 @@ export class StreamSource {
     else this.#caughtUpSince ??= now
     const caughtUpSince = this.#caughtUpSince
     const shardIds = Object.keys(this.#reading.position.shards)
-    for (const shardId of this.#heard.keys()) if (!shardIds.includes(shardId)) this.#heard.delete(shardId)
+    for (const shardId of this.#heardAt.keys()) if (!shardIds.includes(shardId)) this.#heardAt.delete(shardId)
     return shardIds.map((shardId) => {
-      const heard = this.#heard.get(shardId) ?? { arrival: undefined, at: now }
-      this.#heard.set(shardId, heard)
-      const isIdle = caughtUpSince !== undefined && now - Math.max(heard.at, caughtUpSince) >= idleMs
+      const heardAt = this.#heardAt.get(shardId) ?? now
+      this.#heardAt.set(shardId, heardAt)
+      const isIdle = caughtUpSince !== undefined && now - Math.max(heardAt, caughtUpSince) >= idleMs
       return { shardId, isIdle }
     })
   }
@@ -124,9 +111,9 @@ export class StreamSource {
       for await (const records of this.#reading.batches()) {
         const last = records.at(-1)!
         this.#follow(records[0]!, last)
-        add(records, parseShardId(last.shardId))
+        add(records)
         this.#position = this.#reading.position
-        this.#heard.set(last.shardId, { arrival: last.arrivalTime.getTime(), at: monotonic() })
+        this.#heardAt.set(last.shardId, monotonic())
         wake()
         while (!hasRoom() && !signal.aborted) await new Promise<void>((resolve) => (this.#room = resolve))
       }
