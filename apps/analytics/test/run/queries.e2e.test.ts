@@ -38,6 +38,15 @@ it('windows of arrival end by the clock of the broker, also where nothing more c
   await app.start()
   await app.client.put('clicks', click(1, 'a'))
   await expect.poll(() => rowsIn(app.client, 'views')).toEqual([{ page: 'a', views: 1 }])
+  // A shard that was split has been read to its end; its children have had one record between them.
+  await app.client.splitShard('clicks', 'shardId-000000000000')
+  await app.client.put('clicks', click(1, 'b'))
+  await expect
+    .poll(() => rowsIn(app.client, 'views'))
+    .toEqual([
+      { page: 'a', views: 1 },
+      { page: 'b', views: 1 },
+    ])
 })
 
 it('a shard to which nothing comes does not hold the others for ever', async () => {

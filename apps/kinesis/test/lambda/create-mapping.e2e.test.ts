@@ -6,6 +6,7 @@ import {
 import { deliveryKinds } from 'millrace/protocol'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freshName } from '../clients/support/endpoint.ts'
+import { defaultMapping } from './support/default-mapping.ts'
 import { ACCOUNT, functionArnOf, LambdaWorld, streamArnOf } from './support/lambda-world.ts'
 
 let world: LambdaWorld
@@ -25,23 +26,12 @@ describe('CreateEventSourceMapping', () => {
     expect(made.$metadata.httpStatusCode).toBe(202)
     const { $metadata: _, ...configuration } = made
     expect(configuration).toEqual({
+      ...defaultMapping,
       UUID: expect.stringMatching(UUID) as string,
       StartingPosition: 'TRIM_HORIZON',
-      BatchSize: 100,
-      MaximumBatchingWindowInSeconds: 0,
-      ParallelizationFactor: 1,
       EventSourceArn: streamArnOf(stream),
       FunctionArn: functionArnOf(name),
       LastModified: new Date(NOW),
-      LastProcessingResult: 'No records processed',
-      State: 'Creating',
-      StateTransitionReason: 'User action',
-      DestinationConfig: { OnFailure: {} },
-      MaximumRecordAgeInSeconds: -1,
-      BisectBatchOnFunctionError: false,
-      MaximumRetryAttempts: -1,
-      TumblingWindowInSeconds: 0,
-      FunctionResponseTypes: [],
       EventSourceMappingArn: `arn:aws:lambda:us-east-1:${ACCOUNT}:event-source-mapping:${made.UUID}`,
     })
     expect(await world.mapping(made.UUID)).toEqual({

@@ -1,6 +1,7 @@
 // The calls of Terraform's provider for aws_lambda_event_source_mapping, replayed as bodies on the wire: what it sends and waits for when a
 // mapping is made, read, changed and deleted. The reports of the app functions are the test's.
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { defaultMapping } from './support/default-mapping.ts'
 import { ACCOUNT, functionArnOf, LambdaWorld, streamArnOf } from './support/lambda-world.ts'
 
 const MAPPINGS = '/2015-03-31/event-source-mappings'
@@ -64,23 +65,12 @@ async function applied(more: object = {}) {
 it('makes one and reads it, as AWS answers', async () => {
   const { uuid, path, made, EventSourceArn, FunctionName } = await applied({ Tags: { team: 'data' } })
   const described = {
+    ...defaultMapping,
     UUID: uuid,
     StartingPosition: 'LATEST',
-    BatchSize: 100,
-    MaximumBatchingWindowInSeconds: 0,
-    ParallelizationFactor: 1,
     EventSourceArn,
     FunctionArn: functionArnOf(FunctionName),
     LastModified: expect.any(Number) as number,
-    LastProcessingResult: 'No records processed',
-    State: 'Creating',
-    StateTransitionReason: 'User action',
-    DestinationConfig: { OnFailure: {} },
-    MaximumRecordAgeInSeconds: -1,
-    BisectBatchOnFunctionError: false,
-    MaximumRetryAttempts: -1,
-    TumblingWindowInSeconds: 0,
-    FunctionResponseTypes: [],
     EventSourceMappingArn: `arn:aws:lambda:us-east-1:${ACCOUNT}:event-source-mapping:${uuid}`,
   }
   expect(made).toEqual(described)

@@ -38,7 +38,9 @@ export class TailTime {
     const from = { atTimestamp: time }
     const firsts = await Promise.all(
       shards.map(async (shard) => {
-        const { shardId } = shard
+        const { shardId, endingSequenceNumber: last } = shard
+        // One that takes no records any more is read to its end: there is nothing to ask.
+        if (last !== undefined) return { shard, first: last + 1 }
         const place = await this.#client.resolvePosition(this.#stream, { shard: shardId, from, signal })
         return { shard, first: place.sequenceNumber }
       }),
