@@ -5,9 +5,9 @@
 export const queryKinds = {
   /** Definitions, by the name of the query. */
   queries: 'queries',
-  /** What the app says of a query: what it holds, what it has written, and why nothing comes out, by its name. */
+  /** What the app says of a query: what it holds, what it has written, and why nothing comes out, by the name of each of its units. */
   reports: 'query-reports',
-  /** Prepared and finished results, and from where rows are read again, by its name. */
+  /** Prepared and finished results, and from where rows are read again, by the name of each of its units. */
   progress: 'query-progress',
   /** Processes that carry queries out, by a name of their own. */
   hosts: 'query-hosts',
@@ -22,6 +22,49 @@ export interface QueryTime {
   readonly outOfOrderMs: number
   /** A shard that has had no rows for so long does not hold the watermark. */
   readonly idleMs: number
+}
+
+/** How a query is carried out in parts, each by one process at a time. */
+export interface QuerySharing {
+  readonly parts: number
+  /** Left out: each part reads the records of its range of hash keys. */
+  readonly spread?: QuerySpread
+}
+
+/** How records come to the parts of a query that is shared by other keys than the partition key: by way of a stream of its own. */
+export interface QuerySpread {
+  /** `NAME.parts`. */
+  readonly stream: string
+  /** Of the stream that was made for the query, and no other of its name. */
+  readonly streamId: number
+  /**
+   * SQL over the columns of each stream that is read, by its name: rows with the same values, as text, come together. As many, and in the same
+   * order, for each stream.
+   */
+  readonly keys: Readonly<Record<string, readonly string[]>>
+}
+
+/** A piece of a query that one process carries out at a time. */
+export interface QueryUnit {
+  /** Its reports and progress are kept by this name. */
+  readonly name: string
+  /** `spread`: it forwards records to the parts. `whole`: the query is not shared. */
+  readonly stage: 'whole' | 'spread' | 'part'
+  /** Its number among those of its stage, from 0. */
+  readonly part: number
+}
+
+/** Returns the pieces of a query: itself where it is not shared, else those that spread come first. */
+export function queryUnits(
+  name: string,
+  { sharing }: Pick<QueryDefinition, 'sharing'>,
+): readonly QueryUnit[] {
+  if (sharing === undefined) return [{ name, stage: 'whole', part: 0 }]
+  const numbers = Array.from({ length: sharing.parts }, (_, part) => part)
+  const parts = numbers.map((part): QueryUnit => ({ name: `${name}@${part}`, stage: 'part', part }))
+  if (sharing.spread === undefined) return parts
+  const spread = numbers.map((part): QueryUnit => ({ name: `${name}@spread-${part}`, stage: 'spread', part }))
+  return [...spread, ...parts]
 }
 
 export interface QueryDefinition {
@@ -45,6 +88,8 @@ export interface QueryDefinition {
   /** The stream for rows that cannot be taken, with the reason; left out: they are counted, and dropped. */
   readonly errorsTo?: string
   readonly description?: string
+  /** Left out: one process carries all of it out at a time. */
+  readonly sharing?: QuerySharing
 }
 
 /** How a shard of an input stands. */
