@@ -22,8 +22,8 @@ import { Puts, type PutOptions } from './producer/puts.ts'
 import { fetchShard, resolveInShard, type FetchDependencies } from './fetching/fetch.ts'
 import type { Fetched, FetchOptions, ResolvedPosition, ResolvePositionOptions } from './fetching/options.ts'
 import { Fetcher } from './reading/fetcher.ts'
-import { KeyFilter } from './reading/one-key/key-filter.ts'
-import { KeyRoutings } from './reading/one-key/key-routing.ts'
+import { filterOf } from './reading/narrowed/filter-of.ts'
+import { NarrowedRoutings } from './reading/narrowed/narrowed-routing.ts'
 import type { IntakeEvents } from './reading/intake.ts'
 import {
   creditBytesOf,
@@ -378,9 +378,9 @@ export class Client extends Admin implements AsyncDisposable {
     this.#throwIfClosed()
     // If the signal has fired already, it closes the reading while it is being made.
     const closed = new AbortController()
-    const { partitionKey } = options
-    const filter = partitionKey === undefined ? undefined : new KeyFilter(partitionKey)
-    const routings = filter === undefined ? this.#routings : new KeyRoutings(this.#routings, filter.hashKey)
+    const filter = filterOf(options)
+    const isNarrowed = filter !== undefined && options.shard === undefined
+    const routings = isNarrowed ? new NarrowedRoutings(this.#routings, filter.hashKeys) : this.#routings
     const reading: Reading<T> = new Reading(
       options,
       { ...plan, filter },

@@ -111,7 +111,7 @@ export {
   type UserRecord,
 } from './aggregation/deaggregate.ts'
 export type { RecordInput, StreamRecord } from './record.ts'
-export type { Position, StreamPosition } from './reading/position.ts'
+export type { HashKeys, Position, StreamPosition } from './reading/position.ts'
 export type { RecordIterable } from './producer/sinks/iterable-sink.ts'
 export type { PreparedWriter } from './prepared/prepared-writer.ts'
 export type { PreparedWriterOptions, PrepareOptions } from './prepared/options.ts'

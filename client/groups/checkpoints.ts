@@ -60,10 +60,10 @@ export class Checkpoints {
     checkArgument('stream', stream)
     checkArgument('position', position)
     checkOptions('saveProgress', options)
-    if (position.partitionKey !== undefined) {
+    if (position.partitionKey !== undefined || position.hashKeys !== undefined) {
       throw new MillraceError(
         'invalidArgument',
-        'The position is of one key: a checkpoint would leave out the other shards. Keep it as a document: client.documents.',
+        'The position is of some keys alone: a checkpoint would leave out the other shards. Keep it as a document: client.documents.',
       )
     }
     throwIfAborted(options.signal)

@@ -112,6 +112,15 @@ export const hashKey = takes(
   (given) => typeof given === 'string' || typeof given === 'bigint',
 )
 
+/** The first and the last of some hash keys. */
+export const hashKeysFromTo: Option = {
+  ...takes(
+    '{ from, to }, two hash keys as decimal numbers',
+    (given) => isOptionsObject(given) && hashKey.accepts(given.from) && hashKey.accepts(given.to),
+  ),
+  fields: { from: hashKey, to: hashKey },
+}
+
 /** A range of hash keys, as a shard has it. */
 export const hashKeyRange = takes(
   'a range of hash keys, as a shard has it',

@@ -50,6 +50,7 @@ import {
   group,
   hashKey,
   hashKeyRange,
+  hashKeysFromTo,
   later,
   listOf,
   moment,
@@ -77,6 +78,7 @@ const reading = {
   from: later,
   shard: later,
   partitionKey,
+  hashKeys: hashKeysFromTo,
   consumer: string,
   codec: codec('decode'),
   onInUse: choice(['wait', 'fail']),
@@ -141,6 +143,7 @@ const streamPosition = {
     shardsBelow: count,
     shards: placesByShard,
     partitionKey,
+    hashKeys: hashKeysFromTo,
   } satisfies OptionsOf<StreamPosition>),
   expects: () => 'the position of a reading',
   accepts: (given: unknown) =>

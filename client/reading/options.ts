@@ -1,6 +1,6 @@
 // The options of a reader and of a subscription, with their limits. Runs in the client.
 import type { DecoderOption } from '../codecs.ts'
-import type { Position, StreamPosition } from './position.ts'
+import type { HashKeys, Position, StreamPosition } from './position.ts'
 import { limits } from '../../protocol/limits.ts'
 import { optionTable } from '../options/table.ts'
 import type { OnUnreadable } from './unreadable.ts'
@@ -23,6 +23,14 @@ export interface ReadingOptions<T = Uint8Array> {
    * keys leave the key out are skipped undecoded. The `position` of such a reading is good for this key alone.
    */
   readonly partitionKey?: string
+  /**
+   * Reads the records of these hash keys alone, so that several readers share a stream however its shards are split and merged:
+   * ranges that together are all hash keys have each record once, and those of one partition key in order. A record's hash key is
+   * its explicit one, or else that of its partition key. Only shards that hold one of these are asked; of their batches, those that
+   * lie outside are skipped undecoded. With `shard`, only those of the one shard. Records that cannot be read are told to every
+   * reader of their shard. The `position` of such a reading is good for these hash keys, and for fewer.
+   */
+  readonly hashKeys?: HashKeys
   /**
    * Reads as this registered consumer of the stream: pushed, with a throughput of its own in each shard. By default a reading
    * shares the limits of reads with others. A consumer has one reader of a shard: another that begins five seconds later or

@@ -4,7 +4,7 @@ import type { Position, StreamPosition } from './position.ts'
 import type { Routing } from '../connecting/routing.ts'
 import type { Settings } from '../settings.ts'
 import type { Intake, IntakeEvents } from './intake.ts'
-import type { KeyFilter } from './one-key/key-filter.ts'
+import type { RecordFilter } from './narrowed/record-filter.ts'
 
 /** The part of a routing that a reading uses. */
 export interface ReadRouting extends Pick<
@@ -15,7 +15,7 @@ export interface ReadRouting extends Pick<
   readonly whole?: Routing
 }
 
-/** Where a reading gets its routings from: those of the client, or the part of them that holds one key. */
+/** Where a reading gets its routings from: those of the client, or the part of them that holds some hash keys. */
 export interface Routings<R extends ReadRouting = ReadRouting> {
   /** Requests the routing now, so that it has every shard in which records were stored before. */
   fresh(stream: string, signal?: AbortSignal): Promise<R>
@@ -38,6 +38,6 @@ export interface ReadingPlan {
   /** Undefined to follow. */
   readonly until: Position | undefined
   /** Undefined to read every record. */
-  readonly filter?: KeyFilter | undefined
+  readonly filter?: RecordFilter | undefined
   readonly makeIntake: (events: IntakeEvents, shardCount: number) => Intake
 }

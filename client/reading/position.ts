@@ -14,6 +14,14 @@ export type Position =
   | { readonly afterSequenceNumber: number }
   | { readonly atTimestamp: Date | number }
 
+/** A range of hash keys, in Kinesis' form: whole numbers below 2^128. Both ends belong to it. */
+export interface HashKeys {
+  /** The first one. */
+  readonly from: string | bigint
+  /** The last one. */
+  readonly to: string | bigint
+}
+
 /**
  * The place of a reading in a whole stream: `reading.position` gives it, `from` takes it. It is plain data that survives
  * JSON, splits and merges; carry it as it is.
@@ -27,6 +35,8 @@ export interface StreamPosition {
   readonly shards: Readonly<Record<string, number>>
   /** The only key that is read from here, where the reading had the option `partitionKey`. */
   readonly partitionKey?: string
+  /** The only hash keys that are read from here, where the reading had the option `hashKeys`. */
+  readonly hashKeys?: HashKeys
 }
 
 /** Returns true for a place in a whole stream. */
@@ -77,13 +87,16 @@ export interface Places {
   readonly until: Position | undefined
   readonly shard?: string | undefined
   readonly partitionKey?: string | undefined
+  readonly hashKeys?: HashKeys | undefined
+  /** What is read of the stream, where that is not all. */
+  readonly only?: Pick<StreamPosition, 'partitionKey' | 'hashKeys'> | undefined
 }
 
 /**
  * Throws `invalidArgument` for an invalid position or shard, and for positions that would end a reading before it begins;
- * `invalidPosition` for the position of one key where others are to be read.
+ * `invalidPosition` for the position of some keys where others are to be read.
  */
-export function checkPlaces({ from, until, shard, partitionKey }: Places): void {
+export function checkPlaces({ from, until, shard, partitionKey, hashKeys, only }: Places): void {
   checkPlace('from', from)
   checkPlace('until', until)
   checkPlace('shard', shard)
@@ -93,7 +106,13 @@ export function checkPlaces({ from, until, shard, partitionKey }: Places): void 
       'A key is in one shard at a time: give partitionKey or shard, not both.',
     )
   }
-  checkKeyOf(from, partitionKey)
+  if (hashKeys !== undefined && partitionKey !== undefined) {
+    throw new MillraceError(
+      'invalidArgument',
+      'A key has one hash key: give partitionKey or hashKeys, not both.',
+    )
+  }
+  checkKeysOf(from, only)
   if (until === undefined || !endsBeforeItBegins(from, until)) return
   const message =
     `A reading cannot end before it begins: until is ${JSON.stringify(until)}, from is ${JSON.stringify(from)}. ` +
@@ -101,13 +120,25 @@ export function checkPlaces({ from, until, shard, partitionKey }: Places): void 
   throw new MillraceError('invalidArgument', message)
 }
 
-/** A position of one key leaves out the shards of the others: to read them from there would skip their records. */
-function checkKeyOf(from: Position | StreamPosition, partitionKey: string | undefined): void {
-  if (!isStreamPosition(from) || from.partitionKey === undefined || from.partitionKey === partitionKey) return
-  const key = JSON.stringify(from.partitionKey)
+/** A position of some keys leaves out the shards of the others: to read them from there would skip their records. */
+function checkKeysOf(from: Position | StreamPosition, only: Places['only']): void {
+  if (!isStreamPosition(from)) return
+  const { partitionKey, hashKeys } = from
+  if (partitionKey !== undefined && partitionKey !== only?.partitionKey) {
+    const key = JSON.stringify(partitionKey)
+    throw new MillraceError(
+      'invalidPosition',
+      `The position is of a reading of the key ${key} alone. Give partitionKey: ${key}, or another position.`,
+    )
+  }
+  if (hashKeys === undefined) return
+  const [first, last] = [BigInt(hashKeys.from), BigInt(hashKeys.to)]
+  const isWithin =
+    only?.hashKeys !== undefined && BigInt(only.hashKeys.from) >= first && BigInt(only.hashKeys.to) <= last
+  if (isWithin) return
   throw new MillraceError(
     'invalidPosition',
-    `The position is of a reading of the key ${key} alone. Give partitionKey: ${key}, or another position.`,
+    `The position is of a reading of the hash keys from ${first} to ${last} alone. Give hashKeys within them, or another position.`,
   )
 }
 

@@ -166,7 +166,7 @@ export class Reading<T> implements AsyncIterable<StreamRecord<T>>, AsyncDisposab
     const { signal } = this.#closing
     const lookups = { ...this.#dependencies, signal }
     const start = async () => {
-      checkPlaces({ ...this.#options, from, until })
+      checkPlaces({ ...this.#options, from, until, only: this.#plan.filter?.only })
       this.#endTime = await endTimeOf(until, () => brokerTime(signal))
       // Every shard is followed until the time of the end has passed.
       const end = this.#endTime === undefined ? until : undefined

@@ -7,7 +7,7 @@ import type { Decryption } from '../encryption/decryption.ts'
 import { readBatch, type RecordBound } from '../read-record.ts'
 import type { StreamRecord } from '../record.ts'
 import type { ArrivedBatch, Inbox } from './inbox.ts'
-import type { KeyFilter } from './one-key/key-filter.ts'
+import type { RecordFilter } from './narrowed/record-filter.ts'
 import type { Handing } from './shard-cursor.ts'
 import { isUnreadable, skippedOf, unreadableError, type OnUnreadable } from './unreadable.ts'
 
@@ -16,7 +16,7 @@ export interface RecordSource<T> {
   readonly inbox: Inbox
   readonly codec: Codec<never, T>
   /** Undefined if the loop gets every record. */
-  readonly filter: KeyFilter | undefined
+  readonly filter: RecordFilter | undefined
   readonly onUnreadable: OnUnreadable
   readonly decryption: Decryption
   /** Called when the loop was left. */
@@ -131,7 +131,7 @@ class BatchSource<T> implements Handing {
       const open = typeof opener === 'function' ? opener : await opener
       if (inbox.isDiscarded) return []
       const records = recordsOf(arrived, codec, open)
-      return filter === undefined ? records : filter.matching(records)
+      return filter === undefined ? records : filter.matching(records, arrived.batch)
     } catch (error) {
       if (inbox.isDiscarded) return []
       const skipped = skippedOf(error)

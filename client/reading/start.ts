@@ -62,7 +62,7 @@ function ofManyShards(stream: string, count: number, { whole }: ReadRouting): Mi
   const shards =
     whole === undefined
       ? `has ${count}: name one by the option shard`
-      : `has had the key in ${count}: give a time, or the position of a reading`
+      : `has had these keys in ${count}: give a time, or the position of a reading`
   return new MillraceError(
     'invalidArgument',
     `A sequence number is a place in one shard, and ${JSON.stringify(stream)} ${shards}.`,
@@ -150,7 +150,7 @@ function placesIn(
     const next = listed.get(index) ?? (index >= position.shardsBelow ? startingSequenceNumber : undefined)
     if (next !== undefined) places.set(index, toWirePosition({ atSequenceNumber: next }))
   }
-  // A shard that is only left out, because it does not hold the key that is read, has not expired.
+  // A shard that is only left out, because it holds no key that is read, has not expired.
   const whole = routing.whole ?? routing
   for (const [index, next] of listed) {
     const isGone = whole.shard(index) === undefined && (shardIndex === undefined || index === shardIndex)

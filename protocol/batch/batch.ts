@@ -263,6 +263,17 @@ export function batchWithin(bytes: Uint8Array, start: HashKeyWords, end: HashKey
   )
 }
 
+/** Returns the lowest and the highest hash key of its records, by its header. */
+export function batchHashKeys(bytes: Uint8Array): {
+  readonly start: HashKeyWords
+  readonly end: HashKeyWords
+} {
+  return {
+    start: hashKeyFromBytes(bytes, batchOffsets.lowestHashKey),
+    end: hashKeyFromBytes(bytes, batchOffsets.highestHashKey),
+  }
+}
+
 /** Returns false if no record of a checked batch can have the hash key, by the header's bounds. O(1). */
 export function batchMayHold(bytes: Uint8Array, hashKey: HashKeyWords): boolean {
   return (

@@ -1,7 +1,7 @@
 // The client against the real broker while a stream is split, merged and scaled under load: producers and readers go on. Every
 // record is read once, in the order of its key.
 import { describe, expect, it } from 'vitest'
-import { connect, type Client, type Reading } from 'millrace'
+import { connect, type Client, type HashKeys, type Reading } from 'millrace'
 import { createBroker } from 'millrace/broker'
 
 const KEYS = Array.from({ length: 50 }, (_, i) => `user ${i}`)
@@ -27,8 +27,10 @@ function load(client: Client, stream: string) {
 }
 
 /** What is read of each key, in the order of reading, up to a number below 0. */
-async function collect(reading: Reading<Uint8Array>): Promise<Map<string, number[]>> {
-  const read = new Map<string, number[]>(KEYS.map((key) => [key, []]))
+async function collect(
+  reading: Reading<Uint8Array>,
+  read = new Map<string, number[]>(KEYS.map((key) => [key, []])),
+): Promise<Map<string, number[]>> {
   for await (const { partitionKey, bytes } of reading) {
     const number = Number(Buffer.from(bytes).toString())
     if (number < 0) break
@@ -36,6 +38,12 @@ async function collect(reading: Reading<Uint8Array>): Promise<Map<string, number
   }
   return read
 }
+
+/** Three ranges of hash keys that together are all. */
+const THIRDS: readonly HashKeys[] = [0n, 1n, 2n].map((part) => ({
+  from: (part << 128n) / 3n,
+  to: ((part + 1n) << 128n) / 3n - 1n,
+}))
 
 describe.each([
   ['over TCP', true],
@@ -53,6 +61,10 @@ describe.each([
     ]
     await Promise.all(readings.map((reading) => reading.started))
     const reads = readings.map((reading) => collect(reading))
+    const shares = THIRDS.map((hashKeys) => client.read('clicks', { follow: true, from: 'LATEST', hashKeys }))
+    await Promise.all(shares.map((reading) => reading.started))
+    const together = new Map<string, number[]>(KEYS.map((key) => [key, []]))
+    const shared = shares.map((reading) => collect(reading, together))
     const stop = load(client, 'clicks')
 
     const { children } = await client.splitShard('clicks', '0')
@@ -75,6 +87,11 @@ describe.each([
       // It ended by the time that it was given: with the first records of each key, and no gap among them.
       expect(bounded!.get(key)).toEqual(numbers.slice(0, bounded!.get(key)!.length))
     }
+    const count = () => [...together.values()].reduce((sum, { length }) => sum + length, 0)
+    await expect.poll(count, { timeout: 60_000 }).toBeGreaterThanOrEqual(rounds * KEYS.length)
+    for (const reading of shares) await reading.close()
+    await Promise.all(shared)
+    for (const key of KEYS) expect(together.get(key)).toEqual(numbers)
     const replayed = await collect(client.read('clicks', { until: { atTimestamp: Date.now() } }))
     for (const key of KEYS) expect(replayed.get(key)).toEqual(numbers)
     const first = client.read('clicks', { shard: '0' })

@@ -1,6 +1,6 @@
 // Readings of one partition key: the line of shards that hold it, and nothing of the other shards.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { KeyFilter } from '../../../../client/reading/one-key/key-filter.ts'
+import { KeyFilter } from '../../../../client/reading/narrowed/key-filter.ts'
 import type { Client, Reading } from '../../../../client/index.ts'
 import { BatchBuilder, hashPartitionKey } from '../../../../protocol/index.ts'
 import { hashKeyToBigInt } from '../../../../protocol/shards/hash-key.ts'
