@@ -67,6 +67,34 @@ export function queryUnits(
   return [...spread, ...parts]
 }
 
+/** Places in streams, by the stream: as `StreamPosition` of the client. */
+export type QueryPositions = Readonly<
+  Record<
+    string,
+    {
+      readonly streamId: number
+      readonly shardsBelow: number
+      readonly shards: Readonly<Record<string, number>>
+    }
+  >
+>
+
+/** What a version that is tried beside the one before it knows of it. */
+export interface BesideQuery {
+  /** Name of the query that it may take the place of, with its id and version at that time. */
+  readonly name: string
+  readonly id: string
+  readonly version: number
+  /** Streams that were made for its results: they end with it. */
+  readonly streams: readonly string[]
+  /** From this watermark on both write, in microseconds; null: from the beginning. Left out: it begins anew, at a time of its own. */
+  readonly after?: number | null
+  /** Results of that query since this time of arrival are also its own, in milliseconds; 0: since the trim horizon. */
+  readonly since: number
+  /** From where on its rows were read, at the beginning. */
+  readonly begin: QueryPositions
+}
+
 export interface QueryDefinition {
   readonly createdAt: number
   readonly updatedAt: number
@@ -87,6 +115,16 @@ export interface QueryDefinition {
   readonly lateTo?: string
   /** The stream for rows that cannot be taken, with the reason; left out: they are counted, and dropped. */
   readonly errorsTo?: string
+  /** Streams that results go to, where they have other names than the SQL and the fields above have for them: by that name. */
+  readonly outputs?: Readonly<Record<string, string>>
+  /** Of a version that is tried beside the one before it. */
+  readonly beside?: BesideQuery
+  /** Of a version that was tried before: its id then, and where it takes up rows of open windows, and streams that the one before did not read. */
+  readonly promoted?: {
+    readonly id: string
+    readonly positions: QueryPositions
+    readonly replayFrom: QueryPositions
+  }
   readonly description?: string
   /** Left out: one process carries all of it out at a time. */
   readonly sharing?: QuerySharing

@@ -1,9 +1,10 @@
-// `millrace query create|list|describe|explain|replace|pause|resume|watch|delete|serve`: SQL over streams that is answered for ever. In the
+// `millrace query create|list|describe|explain|replace|diff|promote|pause|resume|watch|delete|serve`: SQL over streams that is answered for ever. In the
 // daemon the app runs by `serve --with analytics`.
 import { Command } from 'commander'
 import { appVerb } from '../../apps/app-verb.ts'
 import { withExamples } from '../../help.ts'
 import type { Terminal } from '../../terminal.ts'
+import { diffVerb, promoteVerb } from './queries/beside.ts'
 import { describeVerb, explainVerb, listVerb } from './queries/list.ts'
 import { createVerb, replaceVerb } from './queries/make.ts'
 import { deleteVerb, pauseVerb, resumeVerb } from './queries/state.ts'
@@ -24,6 +25,8 @@ export function queryVerb(terminal: Terminal): Command {
       .addCommand(describeVerb(terminal))
       .addCommand(explainVerb(terminal))
       .addCommand(replaceVerb(terminal))
+      .addCommand(diffVerb(terminal))
+      .addCommand(promoteVerb(terminal))
       .addCommand(pauseVerb(terminal))
       .addCommand(resumeVerb(terminal))
       .addCommand(watchVerb(terminal))

@@ -5,18 +5,25 @@ import { MillraceError, type Client } from 'millrace'
 import { queryKinds } from 'millrace/protocol'
 import { isServedAt } from './hosts.ts'
 import { queriesOf, type QueryDoor } from './queries.ts'
+import { deleteTrialStreams } from './beside/trial.ts'
 import { notFound } from './query-error.ts'
 
 /** How long an app may take to leave a query before it is removed all the same: what it would write then is refused. */
 const LEAVE_MS = 10_000
 const LOOK_MS = 100
 
-/** Deletes a query, with its progress. Fulfils when it is gone. Rejects with QueryError `notFound`. */
+/**
+ * Deletes a query, with its progress; one that is tried beside another with its streams. Fulfils when it is gone. Rejects with QueryError
+ * `notFound`.
+ */
 export async function deleteQuery(
   { client, now }: Pick<QueryDoor, 'client' | 'now'>,
   name: string,
 ): Promise<void> {
   const queries = queriesOf(client)
+  const found = (await queries.get(name))?.value
+  // While it is there, a call that was interrupted can be made again.
+  if (found?.beside !== undefined) await deleteTrialStreams({ client, now }, name, found)
   await queries.update(name, (before) => {
     if (before === undefined) throw notFound(name)
     return { ...before, state: 'deleting', updatedAt: now() }

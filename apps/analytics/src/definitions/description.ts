@@ -1,7 +1,8 @@
 // Queries as they are now: the definition, what its app says of it, and what it is made of. Runs wherever there is a client.
 import { MillraceError, type Client } from 'millrace'
-import { queryKinds, type QueryReport } from 'millrace/protocol'
+import { queryKinds, type QueryDefinition, type QueryReport } from 'millrace/protocol'
 import type { PlannedWindow, StatementKind } from '../plan/query-plan.ts'
+import { outputOf } from '../streams/outputs.ts'
 import { defaultStart } from './bounds.ts'
 import { checkTexts } from './check.ts'
 import { isServedAt } from './hosts.ts'
@@ -92,7 +93,7 @@ export async function explainQuery(
     report === undefined ? [] : shardStandings(report, streams)
   try {
     const checked = await checkSql(door.client, { ...definition, given: definition.columns })
-    return { ...description, sql: explained(checked), shards: standings(byEventTime(checked)) }
+    return { ...description, sql: explained(checked, definition), shards: standings(byEventTime(checked)) }
   } catch (error) {
     const isOfQuery = error instanceof QueryError || MillraceError.is(error, 'streamNotFound')
     if (!isOfQuery) throw error
@@ -113,7 +114,7 @@ export async function explainSql(
 /** What a query writes, and where. Rejects with QueryError `notFound`, and `invalid` where its SQL can no longer be bound. */
 export async function queryResults(client: Client, name: string): Promise<readonly QueryResults[]> {
   const { definition } = await getQuery(client, name)
-  return resultsOf(await checkSql(client, { ...definition, given: definition.columns }))
+  return resultsOf(definition, await checkSql(client, { ...definition, given: definition.columns }))
 }
 
 async function described(client: Client, query: NamedQuery, at: Moment): Promise<QueryDescription> {
@@ -140,10 +141,13 @@ function byEventTime({ plan }: CheckedSql): ReadonlySet<string> {
   return new Set(timed.map(({ stream }) => stream))
 }
 
-function explained({ plan, columns, results }: CheckedSql): SqlExplanation {
+function explained(
+  { plan, columns, results }: CheckedSql,
+  definition: Pick<QueryDefinition, 'outputs'> = {},
+): SqlExplanation {
   return {
     statements: plan.statements.map(({ target, text, kind, inputs, windows, files }, at) => ({
-      target: target!,
+      target: outputOf(definition, target!),
       text,
       kind,
       inputs,

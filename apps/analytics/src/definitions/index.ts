@@ -1,4 +1,7 @@
 // Queries as every door to them uses them: what `import … from '@millrace/analytics/definitions'` gives.
+export { diffQuery, type DiffOptions, type QueryDiff, type TargetDiff } from './beside/diff.ts'
+export { promoteQuery } from './beside/promotion.ts'
+export { replaceBeside } from './beside/trial.ts'
 export { defaultStart, defaultTime, timeBounds } from './bounds.ts'
 export { deleteQuery } from './deletion.ts'
 export {

@@ -3,9 +3,10 @@
 import { MillraceError, type Client, type Documents } from 'millrace'
 import { queryKinds, type QueryDefinition, type QueryStart, type QueryTime } from 'millrace/protocol'
 import type { QueryProgress } from '../run/place/query-place.ts'
+import { outputOf } from '../streams/outputs.ts'
 import { defaultStart, defaultTime } from './bounds.ts'
 import { checkName, checkTexts, checkTime } from './check.ts'
-import { alreadyThere, notFound } from './query-error.ts'
+import { alreadyThere, isTried, notFound } from './query-error.ts'
 import { checkSql, type CheckedSql, type QueryColumns, type ResultColumn } from './sql-check.ts'
 
 /** What changes of queries need. */
@@ -76,7 +77,7 @@ export async function createQuery(
   } catch (error) {
     throw MillraceError.is(error, 'versionConflict') ? alreadyThere(name) : error
   }
-  return { name, definition, results: resultsOf(checked), madeStreams }
+  return { name, definition, results: resultsOf(definition, checked), madeStreams }
 }
 
 /**
@@ -91,16 +92,9 @@ export async function replaceQuery(
   let made: Pick<MadeQuery, 'results' | 'madeStreams'> = { results: [], madeStreams: [] }
   const { value } = await queriesOf(client).update(name, async (before) => {
     if (before === undefined || before.state === 'deleting') throw notFound(name)
-    const { createdAt, id, version, state, sql, from, time, lateTo, errorsTo, description } = before
-    const input = {
-      sql,
-      from,
-      ...(lateTo !== undefined && { lateTo }),
-      ...(errorsTo !== undefined && { errorsTo }),
-      ...(description !== undefined && { description }),
-      ...changes,
-      time: { ...time, ...changes.time },
-    }
+    if (before.beside !== undefined) throw isTried(name)
+    const { createdAt, id, version, state } = before
+    const input = changed(before, changes)
     const { definition, checked } = await defined(
       client,
       input,
@@ -114,7 +108,10 @@ export async function replaceQuery(
       },
       before.columns,
     )
-    made = { results: resultsOf(checked), madeStreams: await makeStreams(client, definition, checked) }
+    made = {
+      results: resultsOf(definition, checked),
+      madeStreams: await makeStreams(client, definition, checked),
+    }
     return definition
   })
   return { name, definition: value, ...made }
@@ -152,10 +149,27 @@ export function queriesOf(client: Client): Documents<QueryDefinition> {
   return client.documents<QueryDefinition>(queryKinds.queries)
 }
 
-type Given = Pick<QueryDefinition, 'createdAt' | 'updatedAt' | 'id' | 'version' | 'begins' | 'state'>
+/** What is given of a query anew: the rest is as it was. */
+export function changed(before: QueryDefinition, changes: Partial<QueryInput>): QueryInput {
+  const { sql, from, time, lateTo, errorsTo, description } = before
+  return {
+    sql,
+    from,
+    ...(lateTo !== undefined && { lateTo }),
+    ...(errorsTo !== undefined && { errorsTo }),
+    ...(description !== undefined && { description }),
+    ...changes,
+    time: { ...time, ...changes.time },
+  }
+}
+
+type Given = Pick<
+  QueryDefinition,
+  'createdAt' | 'updatedAt' | 'id' | 'version' | 'begins' | 'state' | 'promoted'
+>
 
 /** Checks all of a definition. */
-async function defined(
+export async function defined(
   client: Client,
   { sql, from = defaultStart, time, columns = {}, lateTo, errorsTo, description }: QueryInput,
   given: Given,
@@ -181,19 +195,28 @@ async function defined(
 /** Makes the streams that a query writes to; returns those that were not there. */
 async function makeStreams(
   client: Client,
-  { lateTo, errorsTo }: QueryDefinition,
-  { plan }: CheckedSql,
+  definition: QueryDefinition,
+  checked: CheckedSql,
 ): Promise<readonly string[]> {
-  const targets = plan.statements.map(({ target }) => target)
   const made: string[] = []
-  for (const stream of new Set([...targets, lateTo, errorsTo])) {
-    if (stream !== undefined && (await isMade(client, stream))) made.push(stream)
+  for (const name of namesWritten(definition, checked)) {
+    const stream = outputOf(definition, name)
+    if (await isMade(client, stream)) made.push(stream)
   }
   return made
 }
 
+/** Names that a query writes to, each once. */
+export function namesWritten(
+  { lateTo, errorsTo }: Pick<QueryDefinition, 'lateTo' | 'errorsTo'>,
+  { plan }: Pick<CheckedSql, 'plan'>,
+): readonly string[] {
+  const names = [...plan.statements.map(({ target }) => target), lateTo, errorsTo]
+  return [...new Set(names)].filter((name) => name !== undefined)
+}
+
 /** Makes a stream unless it is there: then nothing is asked that takes the right to make one. */
-async function isMade(client: Client, stream: string): Promise<boolean> {
+export async function isMade(client: Client, stream: string): Promise<boolean> {
   try {
     await client.describeStream(stream)
     return false
@@ -210,12 +233,22 @@ async function isMade(client: Client, stream: string): Promise<boolean> {
 }
 
 /** What the statements of checked SQL give. */
-export function resultsOf({ plan, results }: CheckedSql): readonly QueryResults[] {
-  return plan.statements.map(({ target }, at) => ({ target: target!, columns: results[at]! }))
+export function resultsOf(
+  definition: Pick<QueryDefinition, 'outputs'>,
+  { plan, results }: CheckedSql,
+): readonly QueryResults[] {
+  return plan.statements.map(({ target }, at) => ({
+    target: outputOf(definition, target!),
+    columns: results[at]!,
+  }))
 }
 
 /** Whether an app has begun this version: otherwise the next one begins as this one would have. */
-async function hasBegun(client: Client, name: string, { id, version }: QueryDefinition): Promise<boolean> {
+export async function hasBegun(
+  client: Client,
+  name: string,
+  { id, version }: QueryDefinition,
+): Promise<boolean> {
   const progress = await client.documents<QueryProgress>(queryKinds.progress).get(name)
   if (progress === undefined) return false
   const { definition, place } = progress.value

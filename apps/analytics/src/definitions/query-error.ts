@@ -29,3 +29,10 @@ export function notFound(name: string): QueryError {
 export function alreadyThere(name: string): QueryError {
   return new QueryError('exists', `There is a query ${name} already: replace it, or delete it first.`)
 }
+
+export function isTried(name: string): QueryError {
+  return new QueryError(
+    'invalid',
+    `${name} is tried beside the version before it, and is not changed: delete it, and try another one (query replace --beside).`,
+  )
+}

@@ -6,7 +6,13 @@ import { Outputs } from './results/outputs.ts'
 import { isForGood } from './place/for-good.ts'
 import { PlaceKeeper } from './place/place-keeper.ts'
 import type { ProgressStore } from './place/progress-store.ts'
-import { inputKey, type PreparedStep, type QueryPlace, type StreamPositions } from './place/query-place.ts'
+import {
+  inputKey,
+  placeFor,
+  type PreparedStep,
+  type QueryPlace,
+  type StreamPositions,
+} from './place/query-place.ts'
 import { QueryTables, tablesParts } from './query-tables.ts'
 import { Retained } from './results/retained.ts'
 import { byTarget, inChunks, type Result } from './results/results.ts'
@@ -170,16 +176,17 @@ export class QueryRun {
 
   static async #resumed(parts: RunParts, signal: AbortSignal): Promise<QueryRun> {
     const { client, store, definition } = parts
-    const { place, prepared } = store.progress
+    const { prepared } = store.progress
+    const place = placeFor(definition, store.progress)
     const tables = await QueryTables.open(tablesParts(parts))
-    const run = new QueryRun(parts, tables, place!)
+    const run = new QueryRun(parts, tables, place)
     const end = (): void => run.#aborting.abort()
     signal.addEventListener('abort', end)
     try {
       parts.onResumed?.(run)
       await run.#replay(signal)
       if (prepared !== undefined && store.progress.definition.version === definition.version) {
-        await run.#read(place!.positions, prepared.positions, signal)
+        await run.#read(place.positions, prepared.positions, signal)
         run.#seal()
         await run.#step(prepared.positions, prepared.watermark, prepared)
       }

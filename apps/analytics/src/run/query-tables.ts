@@ -10,6 +10,7 @@ import { SqlParser } from '../plan/text/parser.ts'
 import { RowTable, type RowColumn } from '../rows/index.ts'
 import { columnsRead } from '../streams/plan-streams.ts'
 import { withRecordColumns } from '../streams/stream-columns.ts'
+import { outputOf } from '../streams/outputs.ts'
 import { HeldInput } from './held-input.ts'
 import { resultRecord, type Result } from './results/results.ts'
 import type { Boundaries } from './time/watermark.ts'
@@ -38,15 +39,16 @@ export class QueryTables implements Disposable {
   /** Streams that are read, each once. */
   readonly streams: readonly string[]
   readonly #session: EngineSession
-
+  readonly #definition: QueryDefinition
   readonly #spools: readonly string[]
 
   private constructor(
-    session: EngineSession,
+    { session, definition }: { readonly session: EngineSession; readonly definition: QueryDefinition },
     plan: QueryPlan,
     { inputs, spools }: { readonly inputs: readonly HeldInput[]; readonly spools: readonly string[] },
   ) {
     this.#session = session
+    this.#definition = definition
     this.#spools = spools
     this.plan = plan
     this.inputs = inputs
@@ -74,7 +76,7 @@ export class QueryTables implements Disposable {
         })
         inputs.push(new HeldInput(session, { input, table, remembersLate: remembersLate(plan, at) }))
       }
-      return new QueryTables(session, plan, { inputs, spools })
+      return new QueryTables({ session, definition }, plan, { inputs, spools })
     } catch (error) {
       session.close()
       throw error
@@ -136,11 +138,11 @@ export class QueryTables implements Disposable {
     for (const statement of this.plan.statements) {
       if ((statement.kind === 'rows') !== (kind === 'rows')) continue
       // Rows of a batch stand in the order of the stream; what is computed of many has none by itself.
+      const target = outputOf(this.#definition, statement.target!)
       const sql = kind === 'rows' ? statement.sql : `SELECT * FROM (${statement.sql}) ORDER BY ALL`
       const stream = await this.#session.stream(sql)
       for await (const rows of stream.rows())
-        for (const row of rows)
-          yield { target: statement.target!, record: resultRecord(row, statement.targetColumns) }
+        for (const row of rows) yield { target, record: resultRecord(row, statement.targetColumns) }
     }
   }
 }

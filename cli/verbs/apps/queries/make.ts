@@ -24,6 +24,10 @@ interface MakeFlags extends SqlFlags, ConnectionFlags {
   readonly json?: true
 }
 
+interface ReplaceFlags extends MakeFlags {
+  readonly beside?: true
+}
+
 const views =
   `"INSERT INTO views_per_minute SELECT window_start, page, count(*) AS views FROM ` +
   `TUMBLE(TABLE clicks, DESCRIPTOR(arrival_time), INTERVAL '1' MINUTE) GROUP BY window_start, window_end, page"`
@@ -66,21 +70,27 @@ export function replaceVerb(terminal: Terminal): Command {
   const command = new Command('replace')
     .description(
       'Replace a query by its next version, with other SQL or settings; what is left out stays. It goes on where the version before it ' +
-        'stopped, or with --from begins anew at a time.',
+        'stopped, or with --from begins anew at a time. With --beside the next version runs beside it, as the query NAME.next that writes to ' +
+        'streams TARGET.next, and begins where the query stands: see `query diff` and `query promote`.',
     )
     .argument('<query>')
   withSql(command).option(
     '--from <position>',
     'begins anew there: TRIM_HORIZON, LATEST, a time, or how long ago',
   )
-  withSettings(command).action(async (name: string, flags: MakeFlags) => {
+  command.option(
+    '--beside',
+    'the query goes on; the next version runs beside it until it is promoted or deleted',
+  )
+  withSettings(command).action(async (name: string, flags: ReplaceFlags) => {
     const sql = await sqlOf(flags, terminal)
     const changes = { ...settingsOf(flags), ...(sql !== undefined && { sql }) }
     if (Object.keys(changes).length === 0)
       throw new Failure('Nothing is given that would change it.', 'usage')
-    const { replaceQuery } = await loadDefinitions()
+    const { replaceQuery, replaceBeside } = await loadDefinitions()
+    const replace = flags.beside === true ? replaceBeside : replaceQuery
     const made = await withClient(terminal, flags, (client) =>
-      refusing(() => replaceQuery(doorOf(client), name, changes)),
+      refusing(() => replace(doorOf(client), name, changes)),
     )
     show(terminal, flags, made)
   })
@@ -89,6 +99,10 @@ export function replaceVerb(terminal: Terminal): Command {
     {
       line: 'millrace query replace views --from 2026-05-01T12:00:00Z',
       says: 'the same SQL again; its results are written once more',
+    },
+    {
+      line: 'millrace query replace views --file views.sql --beside',
+      says: 'as views.next, into views_per_minute.next, until it is promoted',
     },
   ])
 }

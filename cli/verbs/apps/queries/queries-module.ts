@@ -82,10 +82,37 @@ export interface QueryExplanation extends QueryDescription {
   })[]
 }
 
+type ResultRow = Readonly<Record<string, unknown>>
+
+export interface QueryDiff {
+  readonly name: string
+  readonly beside: string
+  readonly targets: readonly {
+    readonly target: string
+    readonly beside: string
+    readonly keys: readonly string[]
+    /** Milliseconds. */
+    readonly after: number | undefined
+    readonly until: number | undefined
+    readonly isSettled: boolean
+    readonly columnsOnlyOld: readonly string[]
+    readonly columnsOnlyNew: readonly string[]
+    readonly count: Readonly<Record<'old' | 'new' | 'onlyOld' | 'onlyNew' | 'changed' | 'unreadable', number>>
+    readonly onlyOld: readonly ResultRow[]
+    readonly onlyNew: readonly ResultRow[]
+    readonly changed: readonly { readonly key: ResultRow; readonly old: ResultRow; readonly new: ResultRow }[]
+  }[]
+  readonly onlyOld: readonly string[]
+  readonly onlyNew: readonly string[]
+}
+
 /** The module `definitions` of the app's package. */
 export interface QueryDefinitions {
   createQuery(door: QueryDoor, name: string, input: QueryInput): Promise<MadeQuery>
   replaceQuery(door: QueryDoor, name: string, changes: Partial<QueryInput>): Promise<MadeQuery>
+  replaceBeside(door: QueryDoor, name: string, changes: Partial<QueryInput>): Promise<MadeQuery>
+  diffQuery(door: QueryDoor, name: string, options?: { readonly rows?: number }): Promise<QueryDiff>
+  promoteQuery(door: QueryDoor, name: string): Promise<NamedQuery>
   setQueryState(door: QueryDoor, name: string, state: 'running' | 'paused'): Promise<NamedQuery>
   getQuery(client: Client, name: string): Promise<NamedQuery>
   describeQuery(door: QueryDoor, name: string): Promise<QueryDescription>

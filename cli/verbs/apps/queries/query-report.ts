@@ -15,10 +15,13 @@ type Fields = readonly (readonly [name: string, value: string])[]
 /** Lines about a query that was made or replaced. */
 export function madeText({ name, definition, results, madeStreams }: MadeQuery): string {
   const { version, columns } = definition
+  const { beside } = definition
   const first =
-    version === 1
-      ? `Made the query ${name} over ${Object.keys(columns).join(' and ')}.`
-      : `Replaced the query ${name}: it is version ${formatCount(version)} now.`
+    beside !== undefined
+      ? `Version ${formatCount(version)} of the query ${beside.name} runs beside it, as ${name}.`
+      : version === 1
+        ? `Made the query ${name} over ${Object.keys(columns).join(' and ')}.`
+        : `Replaced the query ${name}: it is version ${formatCount(version)} now.`
   const written = results.map(
     ({ target, columns: own }) =>
       `  ${target}${madeStreams.includes(target) ? ' (a new stream)' : ''}: ${columnsText(own)}`,
@@ -41,7 +44,7 @@ export function queryTable(queries: readonly QueryDescription[], room: Room): st
 
 /** A query with its settings. */
 export function queryReport({ name, definition, report, reason }: QueryDescription, room: Room): string {
-  const { sql, from, time, columns, lateTo, errorsTo, description, version, createdAt, updatedAt } =
+  const { sql, from, time, columns, lateTo, errorsTo, description, version, createdAt, updatedAt, beside } =
     definition
   const fields: Fields = [
     ['name', name],
@@ -49,6 +52,7 @@ export function queryReport({ name, definition, report, reason }: QueryDescripti
     ['state', stateText(definition.state, report)],
     ...(reason === undefined ? [] : [['why', reason] as const]),
     ['version', `${version}, of ${timeText(updatedAt)}`],
+    ...(beside === undefined ? [] : [['beside', `${beside.name}, version ${beside.version}`] as const]),
     ['created', timeText(createdAt)],
     ['begins at', startText(from)],
     ['out of order', formatDuration(time.outOfOrderMs)],

@@ -53,7 +53,7 @@ function stateVerb(
 export function deleteVerb(terminal: Terminal): Command {
   const command = new Command('delete')
     .description(
-      'Delete a query, and its place in its streams. The streams stay, with the results. Asks first on a terminal; a script is not asked.',
+      'Delete a query, and its place in its streams. The streams stay, with the results; those of a version that is tried beside another (NAME.next) are deleted. Asks first on a terminal; a script is not asked.',
     )
     .argument('<query>')
     .option('--yes', 'do not ask')
@@ -61,8 +61,11 @@ export function deleteVerb(terminal: Terminal): Command {
       const { getQuery, deleteQuery } = await loadDefinitions()
       await withClient(terminal, flags, (client) =>
         refusing(async () => {
-          await getQuery(client, name)
-          const question = `Delete the query ${name}? Results of its open windows are not written.`
+          const { beside } = (await getQuery(client, name)).definition
+          const question =
+            beside === undefined
+              ? `Delete the query ${name}? Results of its open windows are not written.`
+              : `Delete the query ${name}, and its streams ${beside.streams.join(', ')}?`
           if (flags.yes !== true && !(await confirm(terminal, question)))
             throw new Failure('Nothing was deleted.', 'interrupted')
           await deleteQuery(doorOf(client), name)

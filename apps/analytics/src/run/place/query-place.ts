@@ -7,6 +7,7 @@
 // and resumes their appends. So each result is written once, whichever process ends and when.
 import type { AppendPlan, StreamPosition } from 'millrace'
 import type { QueryDefinition } from 'millrace/protocol'
+import { earliest } from './replay.ts'
 
 /** By stream. */
 export type StreamPositions = Readonly<Record<string, StreamPosition>>
@@ -47,6 +48,20 @@ export interface QueryProgress {
   /** Undefined until the query has begun. */
   readonly place?: QueryPlace | undefined
   readonly prepared?: PreparedStep | undefined
+}
+
+/**
+ * Returns where a version takes a query up, once what the one before had prepared is ended: where that one stopped. One that was tried before
+ * reads the rows again that its own windows hold, which may be longer.
+ */
+export function placeFor({ promoted, version }: QueryDefinition, progress: QueryProgress): QueryPlace {
+  const place = progress.place!
+  if (promoted === undefined || progress.definition.version === version) return place
+  const positions = { ...promoted.positions, ...place.positions }
+  const replayFrom: Record<string, StreamPosition> = { ...promoted.replayFrom, ...place.replayFrom }
+  for (const [stream, from] of Object.entries(promoted.replayFrom))
+    replayFrom[stream] = earliest(replayFrom[stream]!, from)
+  return { ...place, positions, replayFrom }
 }
 
 /** The name of an input in `LateRows`: whatever its number, the same in another plan. */

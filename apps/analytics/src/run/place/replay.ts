@@ -41,3 +41,14 @@ export function earlier(position: StreamPosition, firsts: ReadonlyMap<string, nu
   for (const [shardId, first] of firsts) shards[shardId] = Math.min(shards[shardId] ?? Infinity, first)
   return { ...position, shards }
 }
+
+/** Returns the position from which all is read that is read from either of two; the first one where the second is of another stream. */
+export function earliest(one: StreamPosition, other: StreamPosition): StreamPosition {
+  if (one.streamId !== other.streamId) return one
+  const shardsBelow = Math.min(one.shardsBelow, other.shardsBelow)
+  const shards: Record<string, number> = {}
+  for (const [shardId, place] of [...Object.entries(one.shards), ...Object.entries(other.shards)]) {
+    if (parseShardId(shardId) < shardsBelow) shards[shardId] = Math.min(shards[shardId] ?? Infinity, place)
+  }
+  return { ...one, shardsBelow, shards }
+}

@@ -2,6 +2,7 @@
 import type { StreamRecord } from 'millrace'
 import { parseShardId, type QueryDefinition } from 'millrace/protocol'
 import type { RefusedRow } from '../../rows/index.ts'
+import { outputOf } from '../../streams/outputs.ts'
 import type { RowPlace } from '../held-input.ts'
 import { refusalRecord, sameRecord, type Result } from './results.ts'
 
@@ -15,9 +16,10 @@ export class Retained {
   /** Records that were given on already: several inputs may read one stream. */
   readonly #told = new Set<StreamRecord>()
 
-  constructor({ lateTo, errorsTo }: Pick<QueryDefinition, 'lateTo' | 'errorsTo'>) {
-    this.#lateTo = lateTo
-    this.#errorsTo = errorsTo
+  constructor(definition: Pick<QueryDefinition, 'lateTo' | 'errorsTo' | 'outputs'>) {
+    const { lateTo, errorsTo } = definition
+    this.#lateTo = lateTo === undefined ? undefined : outputOf(definition, lateTo)
+    this.#errorsTo = errorsTo === undefined ? undefined : outputOf(definition, errorsTo)
   }
 
   add(stream: string, records: readonly StreamRecord[]): void {

@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest'
 import type { StreamPosition } from 'millrace'
 import { shardIdOf } from 'millrace/protocol'
-import { earlier, rangesBetween, type ListedShard } from '../../../src/run/place/replay.ts'
+import { earlier, earliest, rangesBetween, type ListedShard } from '../../../src/run/place/replay.ts'
 
 const [s0, s1, s2, s3] = [0, 1, 2, 3].map((index) => shardIdOf(index)) as [string, string, string, string]
 
@@ -53,4 +53,15 @@ it('an earlier place is that of the first row in each shard, also in one that wa
   expect(earlier(position(4, { [s1]: 6, [s2]: 12, [s3]: 10 }), firsts)).toEqual(
     position(4, { [s0]: 4, [s1]: 6, [s2]: 11, [s3]: 10 }),
   )
+})
+
+it('the earliest of two places reads what either reads: shards from their first record that one of them does not know', () => {
+  expect(earliest(position(4, { [s1]: 6, [s2]: 12, [s3]: 10 }), position(4, { [s0]: 2, [s2]: 20 }))).toEqual(
+    position(4, { [s0]: 2, [s1]: 6, [s2]: 12, [s3]: 10 }),
+  )
+  const early = position(2, { [s0]: 3 })
+  const late = position(4, { [s1]: 6, [s2]: 12, [s3]: 10 })
+  expect(earliest(late, early)).toEqual(position(2, { [s0]: 3, [s1]: 6 }))
+  expect(earliest(early, late)).toEqual(position(2, { [s0]: 3, [s1]: 6 }))
+  expect(earliest(early, { ...late, streamId: 2 })).toEqual(early)
 })
