@@ -1,7 +1,7 @@
 // DISTINCT, ORDER BY, LIMIT and OFFSET of what never ends.
 import { refuseEndless, type Planning } from './planning.ts'
 import type { Column, Relation } from './relation.ts'
-import type { Expression, QueryNode } from './text/tree.ts'
+import type { Expression, QueryNode, TableRef } from './text/tree.ts'
 
 /** Returns a part of a query that tells where it stands. */
 export const firstPart = (node: QueryNode): Expression | undefined =>
@@ -11,6 +11,20 @@ export const firstPart = (node: QueryNode): Expression | undefined =>
 export function hasBounds(columns: readonly Column[]): boolean {
   const roles = columns.map(({ role }) => role?.role)
   return roles.includes('window_start') && roles.includes('window_end')
+}
+
+/** Refuses a sample of rows. */
+export function refuseSample(
+  planning: Planning,
+  part: Expression | TableRef | undefined,
+  sample: unknown,
+): void {
+  if (sample != null)
+    refuseEndless(
+      planning,
+      part,
+      'A sample is of other rows each time it is taken, so results could not be computed again: leave rows out by a value of theirs, such as WHERE hash(user_id) % 10 = 0.',
+    )
 }
 
 /** DISTINCT, ORDER BY and LIMIT need all rows, so they are of windows, or not at all. */

@@ -3,7 +3,15 @@ import { PlanFault } from './plan-fault.ts'
 import { positionOf, type FunctionNames, type SqlParser } from './text/parser.ts'
 import type { PlannedWindow } from './query-plan.ts'
 import { columnNamed, type Column, type Relation, type Source } from './relation.ts'
-import type { Expression, QueryNode, Subquery, TableRef } from './text/tree.ts'
+import {
+  columnRef,
+  functionCall,
+  textConstant,
+  type Expression,
+  type QueryNode,
+  type Subquery,
+  type TableRef,
+} from './text/tree.ts'
 
 /** Tables of WITH, by name in small letters, and those around them. */
 export interface Env {
@@ -74,23 +82,36 @@ export function columnOf(
   scope: Scope | undefined,
 ): Column | undefined {
   if (scope === undefined) return undefined
-  const [first, second] = reference.column_names!
+  const [first, second, ...more] = reference.column_names!
+  const fields = second === undefined ? [] : [second, ...more]
   if (second !== undefined) {
     const table = scope.bindings.find(({ name }) => name.toLowerCase() === first!.toLowerCase())
-    if (table !== undefined) return columnNamed(table.relation, second)
+    if (table !== undefined) return fieldOf(columnNamed(table.relation, second), more)
   }
   const lower = first!.toLowerCase()
   for (const { relation } of scope.bindings) {
     const found = relation.columns.find(({ name }) => name.toLowerCase() === lower)
-    if (found !== undefined) return found
+    if (found !== undefined) return fieldOf(found, fields)
   }
   const open = scope.bindings.filter(({ relation }) => relation.open !== undefined)
   if (open.length > 1 && !isClock(first!)) {
     const names = open.map(({ name }) => `${name}.${first}`)
     throw faultAt(planning, reference, `Of which table is ${first}? Write ${names.join(' or ')}.`)
   }
-  if (open.length === 1 && !isClock(first!)) return columnNamed(open[0]!.relation, first!)
+  if (open.length === 1 && !isClock(first!)) return fieldOf(columnNamed(open[0]!.relation, first!), fields)
   return columnOf(planning, reference, scope.outer)
+}
+
+/** Returns a field of a column that holds a STRUCT, by the names on the way to it. */
+function fieldOf(column: Column | undefined, names: readonly string[]): Column | undefined {
+  if (column === undefined || names.length === 0) return column
+  const { base } = column
+  return { name: names.at(-1)!, base: base && { ...base, value: fieldIn(base.value, names) } }
+}
+
+function fieldIn(value: Expression, names: readonly string[]): Expression {
+  if (value.class === 'COLUMN_REF') return columnRef(...value.column_names!, ...names)
+  return names.reduce((from, name) => functionCall('struct_extract', [from, textConstant(name)]), value)
 }
 
 /** Names that DuckDB takes for functions where no column has them. */

@@ -3,7 +3,7 @@ import { baseOf, hasAggregate, markAll, readExpressions, refuseGrouping, starred
 import { withOvers } from './over/overs.ts'
 import { columnOf, faultAt, type Env, type Planning, type Scope } from './planning.ts'
 import type { Column, Relation } from './relation.ts'
-import { firstPart, hasBounds, refuseModifiers } from './modifiers.ts'
+import { firstPart, hasBounds, refuseModifiers, refuseSample } from './modifiers.ts'
 import { withSubqueries, type EndlessSubquery } from './subqueries.ts'
 import { fromOf, withTables } from './tables.ts'
 import { conjunction, conjuncts, eachExpression, type Expression, type QueryNode } from './text/tree.ts'
@@ -122,6 +122,7 @@ function withName(node: QueryNode, env: Env): Env {
 
 async function selectOf(planning: Planning, node: QueryNode, env: Env, outer?: Scope): Promise<Relation> {
   const where = conjuncts(node.where_clause)
+  refuseSample(planning, firstPart(node), node['sample'])
   const tables = await fromOf(planning, node.from_table!, { env, outer, where })
   const endless = await readSelect(planning, node, env, { bindings: tables.bindings, outer })
   planning.parts.set(node, tables)

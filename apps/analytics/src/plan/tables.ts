@@ -2,6 +2,7 @@
 import { isWindowKind, windowForms } from '../windows/window-arguments.ts'
 import { readExpressions } from './expressions.ts'
 import { joined } from './joins.ts'
+import { refuseSample } from './modifiers.ts'
 import { faultAt, refuseEndless, type Env, type FromPart, type Planning, type Scope } from './planning.ts'
 import { boundedRelation, streamRelation, type Relation, type Source } from './relation.ts'
 import {
@@ -24,6 +25,7 @@ export interface Surroundings {
 
 /** Returns what FROM reads. Tables of the tree are replaced in place. */
 export async function fromOf(planning: Planning, table: TableRef, around: Surroundings): Promise<FromPart> {
+  refuseSample(planning, table, table['sample'])
   switch (table.type) {
     case 'JOIN': {
       const left = await fromOf(planning, table.left!, around)

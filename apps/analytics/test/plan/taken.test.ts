@@ -35,6 +35,16 @@ const taken: readonly (readonly [string, string, string])[] = [
     'clicks(ts) by ts held 60',
   ],
   [
+    `SELECT window_start, count(*) FROM TUMBLE(TABLE visits, DESCRIPTOR(visit.at), ${minute}) GROUP BY window_start, window_end`,
+    'windows',
+    'visits(visit) by visit."at" held 60',
+  ],
+  [
+    `WITH v AS (SELECT v.visit.at AS t FROM visits v) SELECT window_start, count(*) FROM TUMBLE(TABLE v, DESCRIPTOR(t), ${minute}) GROUP BY window_start, window_end`,
+    'windows',
+    'visits(visit) by visit."at" held 60',
+  ],
+  [
     `SELECT window_start AS s, window_end AS e, count(*) FROM ${tumble} GROUP BY 1, 2`,
     'windows',
     'clicks(ts) by ts held 60',
@@ -176,6 +186,7 @@ const types: Readonly<Record<string, string>> = {
   size: 'BIGINT',
   items: 'BIGINT[]',
   user: 'STRUCT(name VARCHAR)',
+  visit: 'STRUCT(id BIGINT, "at" TIMESTAMP)',
 }
 
 const withoutFiles = taken.filter(([select]) => !/'\w+\.\w+'/.test(select))
@@ -198,4 +209,20 @@ it.each(withoutFiles)('gives SQL that DuckDB runs, of %s', async (select) => {
   }
   expect(await session.rows(statements[0]!.sql)).toEqual([])
   expect(await session.rows(statements[0]!.batchSql)).toEqual([])
+})
+
+it.each([
+  `SELECT visit.id, count(*) FROM SESSION(TABLE visits PARTITION BY visit.id, DESCRIPTOR(ts), ${minute}) GROUP BY visit.id, window_start, window_end`,
+  `SELECT lag(v) OVER (PARTITION BY visit.id ORDER BY ts) FROM visits`,
+])('holds what rows of a field of a STRUCT need, by that field: %s', async (select) => {
+  const columnsOf = () => ['ts', 'v', 'visit', 'shard_id', 'sequence_number']
+  const { inputs } = await planner().plan(`INSERT INTO x ${select}`, { columnsOf })
+  const { session } = planner()
+  const { held, needed } = inputs[0]!
+  await session.run(`CREATE OR REPLACE TEMP TABLE ${held} AS
+    SELECT *, 's' AS shard_id, id AS sequence_number, {'id': id % 2, 'at': ts} AS visit, ts AS millrace_time
+    FROM (VALUES (0, TIMESTAMP '2026-01-01 00:00:00', 1), (1, TIMESTAMP '2026-01-01 00:00:20', 2), (2, TIMESTAMP '2026-01-01 00:00:40', 3)) t(id, ts, v)`)
+  await session.run(`SET VARIABLE millrace_until = TIMESTAMP '2026-01-01 00:01:30'`)
+  const rows = await session.rows(`SELECT id FROM ${held} WHERE ${needed} ORDER BY id`)
+  expect(rows.map(({ id }) => Number(id))).toEqual(select.includes('SESSION') ? [0, 2] : [1, 2])
 })

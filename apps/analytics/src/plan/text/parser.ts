@@ -64,13 +64,19 @@ export class SqlParser {
         const namesOf = (found: typeof rows) =>
           new Set(found.map(({ name }) => (name as string).toLowerCase()))
         return {
-          aggregates: namesOf(rows.filter(({ kind }) => kind === 'aggregate')),
+          aggregates: new Set([
+            ...namesOf(rows.filter(({ kind }) => kind === 'aggregate')),
+            ...aggregateMacros,
+          ]),
           unsteady: namesOf(rows.filter(({ stability }) => stability != null && stability !== 'CONSISTENT')),
         }
       })
     return this.#functions
   }
 }
+
+/** Aggregates that DuckDB writes out as others. */
+const aggregateMacros = ['geomean', 'weighted_avg']
 
 interface Refusal {
   readonly error: true

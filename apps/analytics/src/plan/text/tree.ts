@@ -103,6 +103,17 @@ export function textOf({ class: kind, ...expression }: Expression): string | und
   return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined
 }
 
+/** Returns text as a constant. */
+export function textConstant(value: string): Expression {
+  return {
+    class: 'CONSTANT',
+    type: 'VALUE_CONSTANT',
+    alias: '',
+    query_location: 0,
+    value: { type: { id: 'VARCHAR', type_info: null }, is_null: false, value },
+  }
+}
+
 /** Returns a column by its name, or by that of its table and its own. */
 export function columnRef(...names: string[]): Expression {
   return { class: 'COLUMN_REF', type: 'COLUMN_REF', alias: '', query_location: 0, column_names: names }
