@@ -10,8 +10,9 @@ import {
   type Scope,
 } from './planning.ts'
 import type { Column, Relation } from './relation.ts'
+import { imagesOf } from './sharing/meetings.ts'
 import type { EndlessSubquery } from './subqueries.ts'
-import { eachExpression, replaced, type Expression, type Subquery } from './text/tree.ts'
+import { eachExpression, replaced, type Expression, type QueryNode, type Subquery } from './text/tree.ts'
 
 /** Aggregates whose value is another when rows come in another order. */
 const ordered = new Set(
@@ -118,6 +119,48 @@ function refuseFunction(planning: Planning, expression: Expression): void {
 export function starred(star: Expression, scope: Scope) {
   const name = (star['relation_name'] as string).toLowerCase()
   return scope.bindings.filter((binding) => name === '' || binding.name.toLowerCase() === name)
+}
+
+/** Returns the columns that a SELECT gives. */
+export function outputOf(planning: Planning, node: QueryNode, scope: Scope): readonly Column[] {
+  return node.select_list!.flatMap((item): readonly Column[] => {
+    if (item.class === 'STAR') return columnsOfStar(planning, item, scope)
+    if (item.class !== 'COLUMN_REF')
+      return [
+        { name: item.alias, base: baseOf(planning, item, scope), images: imagesOf(planning, item, scope) },
+      ]
+    const column = columnOf(planning, item, scope)
+    return [{ ...column, name: item.alias || item.column_names!.at(-1)! }]
+  })
+}
+
+function columnsOfStar(planning: Planning, star: Expression, scope: Scope): readonly Column[] {
+  const tables = starred(star, scope)
+  for (const { relation } of tables) markAll(relation)
+  const lower = (name: unknown) => String(name).toLowerCase()
+  const excluded = new Set((star['exclude_list'] as unknown[]).map(lower))
+  const replacements = new Map(
+    (star['replace_list'] as { key: string; value: Expression }[]).map(({ key, value }) => [
+      lower(key),
+      value,
+    ]),
+  )
+  // Which columns these leave, and how they are called, is not looked at.
+  const isChosen =
+    star['columns'] === true ||
+    star['expr'] != null ||
+    [star['qualified_exclude_list'], star['rename_list']].some((list) => (list as unknown[])?.length > 0)
+  return tables.flatMap(({ relation }) =>
+    relation.columns
+      .filter(({ name }) => !excluded.has(lower(name)))
+      .map((column): Column => {
+        if (isChosen) return { ...column, images: new Map() }
+        const value = replacements.get(lower(column.name))
+        if (value === undefined) return column
+        const { name } = column
+        return { name, base: baseOf(planning, value, scope), images: imagesOf(planning, value, scope) }
+      }),
+  )
 }
 
 /** Notes that all columns of a table are read. */

@@ -2,6 +2,7 @@
 import { passedIn } from '../windows/window-sql.ts'
 import { intervalOf } from '../windows/window.ts'
 import { columnOf, faultAt, timed, type Binding, type FromPart, type Planning } from './planning.ts'
+import { withMeeting } from './sharing/join-meetings.ts'
 import { boundedRelation, columnNamed, withoutRole, withTime, type Relation } from './relation.ts'
 import { isOf, spansOf, type Span } from './spans.ts'
 import { replaced, type Expression, type TableRef } from './text/tree.ts'
@@ -10,10 +11,11 @@ import { replaced, type Expression, type TableRef } from './text/tree.ts'
 export async function joined(
   planning: Planning,
   join: TableRef,
-  left: FromPart,
-  right: FromPart,
+  one: FromPart,
+  other: FromPart,
   conditions: readonly Expression[],
 ): Promise<FromPart> {
+  const [left, right] = withMeeting(planning, join, one, other, conditions)
   const bindings = [...left.bindings, ...right.bindings]
   const [l, r] = [left.relation, right.relation]
   const both: Relation = {

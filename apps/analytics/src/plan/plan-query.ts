@@ -12,6 +12,7 @@ import { PlanFault, placeIn } from './plan-fault.ts'
 import type { Planning } from './planning.ts'
 import type { PlannedStatement, QueryPlan } from './query-plan.ts'
 import { queryOf } from './select.ts'
+import { plannedMeetings } from './sharing/meetings.ts'
 import { nameAt, splitStatements, type Statement } from './text/statements.ts'
 import { eachExpression, type Expression, type QueryNode, type Tree } from './text/tree.ts'
 
@@ -68,6 +69,7 @@ export async function planQuery(text: string, options: PlanOptions): Promise<Que
       sources: [],
       windows: [],
       files: [],
+      meetings: [],
       parts: new WeakMap(),
       query: (below, env, outer) => queryOf(planning, below, env, outer),
     }
@@ -148,6 +150,7 @@ async function plannedStatement(
     batchSql,
     files: [...new Set(planning.files)],
     windows: planning.windows,
+    meetings: plannedMeetings(planning),
     text: text.slice(statement.start, statement.end),
     place: placeIn(text, statement.start),
   }

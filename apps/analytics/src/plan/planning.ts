@@ -3,6 +3,7 @@ import { PlanFault } from './plan-fault.ts'
 import { positionOf, type FunctionNames, type SqlParser } from './text/parser.ts'
 import type { PlannedWindow } from './query-plan.ts'
 import { columnNamed, type Column, type Relation, type Source } from './relation.ts'
+import type { Meeting } from './sharing/meetings.ts'
 import {
   columnRef,
   functionCall,
@@ -52,6 +53,7 @@ export interface Planning {
   readonly sources: Source[]
   readonly windows: PlannedWindow[]
   readonly files: string[]
+  readonly meetings: Meeting[]
   /** What FROM reads, of each SELECT. */
   readonly parts: WeakMap<QueryNode, FromPart>
   readonly query: (node: QueryNode, env: Env, outer?: Scope) => Promise<Relation>

@@ -8,6 +8,8 @@
 // `millrace_until` (`SET VARIABLE`, TIMESTAMP): it gives the results that the first did not allow yet and the second does. Results of
 // runs over (a, b] and (b, c] are together those of one over (a, c], whatever else was held.
 
+import type { PlannedMeeting } from './sharing/meetings.ts'
+
 /** Where something stands in a text: both from 1. */
 export interface SqlPlace {
   readonly line: number
@@ -49,6 +51,8 @@ export interface PlannedStatement {
   /** Files that it reads, as it names them. */
   readonly files: readonly string[]
   readonly windows: readonly PlannedWindow[]
+  /** Where it puts rows together. */
+  readonly meetings: readonly PlannedMeeting[]
   /** As its author wrote it. */
   readonly text: string
   readonly place: SqlPlace

@@ -1,5 +1,6 @@
 // What is known of a table within a query: how its rows come about, its columns, and which rows of streams they need. Pure.
 import type { PlannedWindow, StatementKind } from './query-plan.ts'
+import type { Images } from './sharing/meetings.ts'
 import { columnRef, type Expression, type TableRef } from './text/tree.ts'
 
 /** A stream where it is read. */
@@ -45,6 +46,8 @@ export interface Column {
   readonly role?: TimeRole | undefined
   /** The stream that it comes from, and its value over the columns of that. */
   readonly base?: { readonly source: Source; readonly value: Expression } | undefined
+  /** Where that is more than `base` says, or less. */
+  readonly images?: Images | undefined
 }
 
 export interface Relation {
@@ -110,8 +113,9 @@ export function columnNamed(relation: Relation, name: string): Column | undefine
 /** Returns a relation of which a column is the time. */
 export function withTime(relation: Relation, name: string, role: TimeRole): Relation {
   const others = relation.columns.filter((column) => column.name.toLowerCase() !== name.toLowerCase())
-  const time: Column = { name, base: columnNamed(relation, name)?.base, role }
+  const found = columnNamed(relation, name)
+  const time: Column = { name, base: found?.base, images: found?.images, role }
   return { ...relation, columns: [...others, time] }
 }
 
-export const withoutRole = ({ name, base }: Column): Column => ({ name, base })
+export const withoutRole = ({ name, base, images }: Column): Column => ({ name, base, images })

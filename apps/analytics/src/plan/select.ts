@@ -1,9 +1,11 @@
 // Queries: SELECT and what joins several of them. What is refused of those that run for ever is refused here.
-import { baseOf, hasAggregate, markAll, readExpressions, refuseGrouping, starred } from './expressions.ts'
+import { baseOf, hasAggregate, outputOf, readExpressions, refuseGrouping, starred } from './expressions.ts'
 import { withOvers } from './over/overs.ts'
 import { columnOf, faultAt, type Env, type Planning, type Scope } from './planning.ts'
-import type { Column, Relation } from './relation.ts'
+import { columnNamed, type Column, type Relation } from './relation.ts'
 import { firstPart, hasBounds, refuseModifiers, refuseSample } from './modifiers.ts'
+import { noteDistinct, noteGroups } from './sharing/group-meetings.ts'
+import { imagesOfColumn } from './sharing/meetings.ts'
 import { withSubqueries, type EndlessSubquery } from './subqueries.ts'
 import { fromOf, withTables } from './tables.ts'
 import { conjunction, conjuncts, eachExpression, type Expression, type QueryNode } from './text/tree.ts'
@@ -71,17 +73,7 @@ async function setOf(planning: Planning, node: QueryNode, env: Env, outer?: Scop
   return {
     ...left,
     kind: left.kind === 'bounded' ? right.kind : left.kind,
-    columns: left.columns.map(({ name, role }, at) => {
-      const other = right.columns[at]?.role
-      return {
-        name,
-        place: at,
-        role:
-          role?.role === other?.role
-            ? role && { ...role, delay: Math.max(role.delay, other!.delay) }
-            : undefined,
-      }
-    }),
+    columns: unionColumns(node, left, right),
     open: undefined,
     sources,
     needs: [...left.needs, ...right.needs],
@@ -92,6 +84,27 @@ async function setOf(planning: Planning, node: QueryNode, env: Env, outer?: Scop
     parts: [left, right],
     restrict: [...left.restrict, ...right.restrict],
   }
+}
+
+/** Columns of two sides, which are put together by their places, or by their names. */
+function unionColumns({ setop_type: type }: QueryNode, left: Relation, right: Relation): readonly Column[] {
+  const isByName = type === 'UNION_BY_NAME'
+  const columns = left.columns.map((column, at): Column => {
+    const { name, role } = column
+    const other = isByName ? columnNamed(right, name) : right.columns[at]
+    const images = [imagesOfColumn(column), imagesOfColumn(other)]
+    return {
+      name,
+      place: isByName ? undefined : at,
+      role:
+        role?.role === other?.role?.role
+          ? role && { ...role, delay: Math.max(role.delay, other!.role!.delay) }
+          : undefined,
+      ...(images.every(({ size }) => size > 0) && { images: new Map(images.flatMap((each) => [...each])) }),
+    }
+  })
+  const more = isByName ? right.columns.filter(({ name }) => columnNamed(left, name) === undefined) : []
+  return [...columns, ...more.map(({ name }) => ({ name }))]
 }
 
 const gives = {
@@ -141,6 +154,7 @@ async function selectOf(planning: Planning, node: QueryNode, env: Env, outer?: S
   if (isGrouped(planning, node)) return groupedOf(planning, node, over, scope)
   const columns = outputOf(planning, node, scope).map((column) => ofKind(column, over))
   refuseModifiers(planning, node, over, hasBounds(columns))
+  noteDistinct(planning, node, { ...over, columns }, scope)
   return {
     ...over,
     columns,
@@ -174,7 +188,8 @@ function ofKind(column: Column, over: Relation): Column {
   if (over.kind !== 'over') return column
   const [time] = over.columns
   const isTime = time !== undefined && column.role === undefined && sameColumn(column, time)
-  return { name: column.name, ...(isTime && { role: time.role }), base: column.base }
+  const { name, base, images } = column
+  return { name, ...(isTime && { role: time.role }), base, images }
 }
 
 const sameColumn = ({ base, name }: Column, time: Column) =>
@@ -203,8 +218,14 @@ function groupedOf(planning: Planning, node: QueryNode, relation: Relation, scop
   const counted = items.find((item) => hasAggregate(planning, item))
   if (relation.kind !== 'bounded' && !isWhole)
     refuseGrouping(planning, groups[0] ?? counted ?? items[0], isWindowed)
-  const columns = outputOf(planning, node, scope).map(({ name, role }) => ({ name, role }))
+  noteGroups(planning, node, relation, scope, groups)
+  const columns = outputOf(planning, node, scope).map(({ name, role, ...column }) => ({
+    name,
+    role,
+    ...(sets.length < 2 && { images: imagesOfColumn(column) }),
+  }))
   refuseModifiers(planning, node, relation, hasBounds(columns))
+  noteDistinct(planning, node, { ...relation, columns }, scope)
   return { ...relation, columns, open: undefined, filters: [], passes: false }
 }
 
@@ -221,21 +242,6 @@ function columnFor(planning: Planning, group: Expression, node: QueryNode, scope
   if (found?.role !== undefined || group.column_names!.length > 1) return found
   const item = items.find(({ alias }) => alias.toLowerCase() === group.column_names![0]!.toLowerCase())
   return item?.class === 'COLUMN_REF' ? columnOf(planning, item, scope) : found
-}
-
-function outputOf(planning: Planning, node: QueryNode, scope: Scope): readonly Column[] {
-  return node.select_list!.flatMap((item): readonly Column[] => {
-    if (item.class === 'STAR') {
-      const excluded = new Set((item['exclude_list'] as unknown[]).map((name) => String(name).toLowerCase()))
-      for (const { relation } of starred(item, scope)) markAll(relation)
-      return starred(item, scope).flatMap(({ relation }) =>
-        relation.columns.filter(({ name }) => !excluded.has(name.toLowerCase())),
-      )
-    }
-    if (item.class !== 'COLUMN_REF') return [{ name: item.alias, base: baseOf(planning, item, scope) }]
-    const column = columnOf(planning, item, scope)
-    return [{ ...column, name: item.alias || item.column_names!.at(-1)! }]
-  })
 }
 
 function openOf(node: QueryNode, scope: Scope): Relation['open'] {

@@ -2,6 +2,7 @@
 import { passedIn } from '../windows/window-sql.ts'
 import { isEqualIn } from './joins.ts'
 import { columnOf, faultAt, timed, type FromPart, type Planning } from './planning.ts'
+import { withSubqueryMeeting } from './sharing/join-meetings.ts'
 import { withTime, type Need, type Relation } from './relation.ts'
 import { spansOf } from './spans.ts'
 import { conjuncts, replaced, type Expression, type QueryNode, type Subquery } from './text/tree.ts'
@@ -36,10 +37,16 @@ export async function withSubqueries(
         expression,
         `A subquery in an expression reads a stream, which never ends: join the stream instead, or read a file; whether there is such a row may be asked in WHERE alone, within a time, as in ${form}.`,
       )
+    const outer = withSubqueryMeeting(
+      planning,
+      { expression, isNegated: !where.includes(expression) },
+      part,
+      inner,
+    )
     part =
       inner.relation.kind === 'windows'
-        ? ofWindows(planning, expression, part, { ...inner, relation }, node)
-        : await ofSpan(planning, expression, part, inner, node)
+        ? ofWindows(planning, expression, outer, { ...inner, relation }, node)
+        : await ofSpan(planning, expression, outer, inner, node)
   }
   return part
 }

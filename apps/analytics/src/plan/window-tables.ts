@@ -9,8 +9,9 @@ import {
 import { windowSql } from '../windows/window-sql.ts'
 import { windowColumns } from '../windows/window.ts'
 import { baseOf } from './expressions.ts'
-import { columnOf, durationOf, faultAt, markRead, timed, type Planning } from './planning.ts'
+import { columnOf, durationOf, faultAt, markRead, timed, type Planning, type Scope } from './planning.ts'
 import type { PlannedWindow } from './query-plan.ts'
+import { imagesOf, noteMeeting } from './sharing/meetings.ts'
 import { withoutRole, type Column, type Need, type Relation } from './relation.ts'
 import {
   become,
@@ -73,14 +74,14 @@ export async function windowTable(
     )
   const scope = { bindings: [{ name: table.alias, relation }] }
   const time = timed(planning, relation, columnOf(planning, call.time, scope), call.time)
-  const keys = call.keys.map((key) => {
-    eachExpression(
-      key,
-      (part) => void (part.class === 'COLUMN_REF' && markRead(columnOf(planning, part, scope))),
-    )
-    return baseOf(planning, key, scope)
-  })
+  const keys = call.keys.map((key) => keyOf(planning, key, scope))
   planning.windows.push(window)
+  if (!isByRow)
+    noteMeeting(planning, relation, {
+      kind: 'window',
+      part: table,
+      keys: call.keys.map((key) => imagesOf(planning, key, scope)),
+    })
   const sqlOf = async (restricted: { readonly delay: number } | undefined): Promise<Subquery> => {
     const text = windowSql({
       window,
@@ -117,6 +118,15 @@ export async function windowTable(
       restrict: [() => (table.subquery = restricted)],
     },
   }
+}
+
+/** Returns the value of a key over the columns of a stream, which are read for it. */
+function keyOf(planning: Planning, key: Expression, scope: Scope): Column['base'] {
+  eachExpression(
+    key,
+    (part) => void (part.class === 'COLUMN_REF' && markRead(columnOf(planning, part, scope))),
+  )
+  return baseOf(planning, key, scope)
 }
 
 /** The last millisecond of a window is after its window_time: rows of it may come until the watermark is at its end, or past that of a session. */

@@ -3,6 +3,7 @@ import { passedIn } from '../../windows/window-sql.ts'
 import { baseOf } from '../expressions.ts'
 import { columnOf, faultAt, timed, type Planning, type Scope, type Timed } from '../planning.ts'
 import type { Column, Need, Relation } from '../relation.ts'
+import { imagesOf, noteMeeting } from '../sharing/meetings.ts'
 import {
   castAs,
   conjunction,
@@ -35,6 +36,12 @@ export async function withOvers(
   const isOfStreams = relation.kind !== 'bounded'
   if (!isOfStreams || !planning.isContinuous)
     return overs.length === 0 ? relation : { ...relation, passes: false }
+  for (const over of overs)
+    noteMeeting(planning, relation, {
+      kind: 'over',
+      part: over,
+      keys: (over['partitions'] as Expression[]).map((key) => imagesOf(planning, key, scope)),
+    })
   const ranging = overs.filter(
     (over) => relation.kind !== 'windows' || !isWithinWindow(planning, over, scope),
   )

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { EngineSession } from '../../../src/engine/index.ts'
 import type { PlannedInput, QueryPlan } from '../../../src/plan/query-plan.ts'
+import type { RowColumn } from '../../../src/rows/index.ts'
 import { quotedName, quotedText } from '../../../src/rows/sql-text.ts'
 import type { Planner } from '../../plan/planner.ts'
 import type { CaseRecord, CaseValue, DialectCase } from './case.ts'
@@ -52,6 +53,12 @@ export class CaseRun implements AsyncDisposable {
     return run
   }
 
+  /** Types of the columns of a stream. */
+  columnsOf(stream: string): readonly RowColumn[] {
+    const types = { ...this.#case.streams[stream]!.columns, ...recordColumns }
+    return Object.entries(types).map(([name, type]) => ({ name, type }))
+  }
+
   /** Moments of all inputs, in microseconds. */
   async moments(): Promise<readonly number[]> {
     const found: number[] = []
@@ -65,10 +72,13 @@ export class CaseRun implements AsyncDisposable {
     return [...new Set(found)].sort((a, b) => a - b)
   }
 
-  async atOnce(): Promise<Results> {
+  /** Gives the results of all rows, or of those that a condition leaves of each stream. */
+  async atOnce(conditionOf: (stream: string) => string = () => 'true'): Promise<Results> {
     for (const input of this.plan.inputs) {
       await this.#session.run(`DELETE FROM ${input.held}`)
-      await this.#session.run(`INSERT INTO ${input.held} FROM ${staged(input)}`)
+      await this.#session.run(
+        `INSERT INTO ${input.held} FROM ${staged(input)} WHERE ${conditionOf(input.stream)}`,
+      )
     }
     return this.#results(({ batchSql }) => batchSql)
   }
