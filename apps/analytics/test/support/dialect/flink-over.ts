@@ -56,6 +56,7 @@ export const flinkOver: readonly DialectCase[] = [
         [7, 4, 4, 4],
       ),
     },
+    flink: `SELECT order_id, MIN(amount) OVER w AS least, MAX(amount) OVER w AS most, AVG(CAST(amount AS DOUBLE)) OVER w AS mean FROM Orders WINDOW w AS (${hour})`,
   },
   {
     name: 'the sum of a row and the two before it',
@@ -75,6 +76,8 @@ export const flinkOver: readonly DialectCase[] = [
     expected: {
       out: rows('order_id difference', [1, null], [2, 2], [3, null], [4, -5], [5, 1], [6, 7], [7, 3]),
     },
+    // LAG of Flink takes a row of the same time for the one before itself.
+    flink: `SELECT order_id, CASE WHEN COUNT(*) OVER w > 1 THEN 2 * amount - SUM(amount) OVER w END AS difference FROM Orders WINDOW w AS (PARTITION BY product ORDER BY order_time ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)`,
   },
   {
     name: 'the first row of a product in two hours',
@@ -111,5 +114,6 @@ export const flinkOver: readonly DialectCase[] = [
     expected: {
       out: rows('window_end orders mean', [at('09:00'), 3, 3], [at('10:00'), 3, 3], [at('11:00'), 1, 2]),
     },
+    flink: `SELECT window_end, orders, AVG(CAST(orders AS DOUBLE)) OVER (ORDER BY window_time RANGE BETWEEN INTERVAL '1' HOUR PRECEDING AND CURRENT ROW) AS mean FROM (SELECT window_end, window_time, COUNT(*) AS orders FROM TABLE(TUMBLE(TABLE Orders, DESCRIPTOR(order_time), INTERVAL '1' HOUR)) GROUP BY window_start, window_end, window_time)`,
   },
 ]

@@ -186,6 +186,7 @@ export const flinkWindows: readonly DialectCase[] = [
         [at('08:17'), 1, '6.00', '6.00', 6],
       ),
     },
+    flink: `SELECT window_start, COUNT(*) AS bids, MIN(price) AS least, MAX(price) AS most, AVG(CAST(price AS DOUBLE)) AS mean FROM TABLE(TUMBLE(TABLE Bid, DESCRIPTOR(bidtime), INTERVAL '10' MINUTES, INTERVAL '7' MINUTES)) GROUP BY window_start, window_end`,
   },
   {
     name: 'SESSION of each key',

@@ -138,6 +138,8 @@ CREATE OR REPLACE PUMP "TWO" AS INSERT INTO "OUT" SELECT STREAM page, COUNT(*) A
     expected: {
       out: rows('part secure dot size', ['AMA', 'https://www.amazon.com', 11, 21], ['', 'tea', 0, 3]),
     },
+    flink:
+      "SELECT UPPER(SUBSTRING(referrer, 12, 3)) AS part, REPLACE(referrer, 'http://', 'https://') AS secure, POSITION('.' IN referrer) AS `dot`, CHAR_LENGTH(referrer) AS size FROM lines",
   },
   {
     name: 'views and visitors of each page',
@@ -153,6 +155,8 @@ CREATE OR REPLACE PUMP "TWO" AS INSERT INTO "OUT" SELECT STREAM page, COUNT(*) A
         [at('10:04'), '/shop', 1, 1],
       ),
     },
+    flink:
+      "SELECT window_start, page, COUNT(*) AS `views`, COUNT(DISTINCT user_id) AS visitors FROM TABLE(TUMBLE(TABLE clicks, DESCRIPTOR(ts), INTERVAL '2' MINUTES)) GROUP BY window_start, window_end, page",
   },
   {
     name: 'visits, with the page that each begins and ends with',
