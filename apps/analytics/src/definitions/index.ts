@@ -24,6 +24,7 @@ export {
   setQueryState,
   type MadeQuery,
   type NamedQuery,
+  type QueryChanges,
   type QueryDoor,
   type QueryInput,
   type QueryResults,

@@ -5,6 +5,7 @@ import { queryKinds, type QueryDefinition, type QueryStart, type QueryTime } fro
 import type { QueryProgress } from '../run/place/query-place.ts'
 import { outputOf } from '../streams/outputs.ts'
 import { defaultStart, defaultTime } from './bounds.ts'
+import { checkCircles } from './circles.ts'
 import { checkName, checkTexts, checkTime } from './check.ts'
 import { alreadyThere, isTried, notFound } from './query-error.ts'
 import { checkSql, type CheckedSql, type QueryColumns, type ResultColumn } from './sql-check.ts'
@@ -29,6 +30,12 @@ export interface QueryInput {
   readonly lateTo?: string
   readonly errorsTo?: string
   readonly description?: string
+}
+
+/** What changes of a query; what is left out stays. Streams that are undefined are taken away. */
+export interface QueryChanges extends Partial<Omit<QueryInput, 'lateTo' | 'errorsTo'>> {
+  readonly lateTo?: string | undefined
+  readonly errorsTo?: string | undefined
 }
 
 /** A query and its name. */
@@ -71,6 +78,7 @@ export async function createQuery(
     begins: true,
     state: 'running',
   })
+  await checkCircles(client, { name, definition })
   const madeStreams = await makeStreams(client, definition, checked)
   try {
     await queries.put(name, definition, { expectedVersion: 0 })
@@ -87,7 +95,7 @@ export async function createQuery(
 export async function replaceQuery(
   { client, now }: Pick<QueryDoor, 'client' | 'now'>,
   name: string,
-  changes: Partial<QueryInput>,
+  changes: QueryChanges,
 ): Promise<MadeQuery> {
   let made: Pick<MadeQuery, 'results' | 'madeStreams'> = { results: [], madeStreams: [] }
   const { value } = await queriesOf(client).update(name, async (before) => {
@@ -108,6 +116,7 @@ export async function replaceQuery(
       },
       before.columns,
     )
+    await checkCircles(client, { name, definition })
     made = {
       results: resultsOf(definition, checked),
       madeStreams: await makeStreams(client, definition, checked),
@@ -150,15 +159,16 @@ export function queriesOf(client: Client): Documents<QueryDefinition> {
 }
 
 /** What is given of a query anew: the rest is as it was. */
-export function changed(before: QueryDefinition, changes: Partial<QueryInput>): QueryInput {
-  const { sql, from, time, lateTo, errorsTo, description } = before
+export function changed(before: QueryDefinition, changes: QueryChanges): QueryInput {
+  const { sql, from, time, description } = before
+  const { lateTo, errorsTo, ...others } = { lateTo: before.lateTo, errorsTo: before.errorsTo, ...changes }
   return {
     sql,
     from,
+    ...(description !== undefined && { description }),
+    ...others,
     ...(lateTo !== undefined && { lateTo }),
     ...(errorsTo !== undefined && { errorsTo }),
-    ...(description !== undefined && { description }),
-    ...changes,
     time: { ...time, ...changes.time },
   }
 }
@@ -193,7 +203,7 @@ export async function defined(
 }
 
 /** Makes the streams that a query writes to; returns those that were not there. */
-async function makeStreams(
+export async function makeStreams(
   client: Client,
   definition: QueryDefinition,
   checked: CheckedSql,

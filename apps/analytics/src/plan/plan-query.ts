@@ -4,7 +4,7 @@ import { rewriteOverFunctions } from '../functions/over-functions.ts'
 import { rewriteTopItems } from '../functions/top-items.ts'
 import { rewriteKinesis } from './kinesis/rewrite.ts'
 import { refuseFunctions, withoutKinesisForms } from './kinesis/forms.ts'
-import { blankOutside, tokensOf } from './text/lexer.ts'
+import { blankOutside } from './text/lexer.ts'
 import { Inputs } from './inputs.ts'
 import { makeNeverFail } from './text/never-failing.ts'
 import { positionOf, type SqlParser } from './text/parser.ts'
@@ -13,7 +13,7 @@ import type { Planning } from './planning.ts'
 import type { PlannedStatement, QueryPlan } from './query-plan.ts'
 import { queryOf } from './select.ts'
 import { plannedMeetings } from './sharing/meetings.ts'
-import { nameAt, splitStatements, type Statement } from './text/statements.ts'
+import { innerNames, splitStatements, type Statement } from './text/statements.ts'
 import { eachExpression, type Expression, type QueryNode, type Tree } from './text/tree.ts'
 
 export interface PlanOptions {
@@ -106,18 +106,6 @@ async function checkConstants(node: QueryNode, text: string, parser: SqlParser):
     if ((await parser.valueOf(`(${sql}) IS NULL`)) === undefined)
       throw new PlanFault(text, positionOf(text, cast['child'] as Expression), `There is no value ${sql}.`)
   }
-}
-
-/** Streams that a text makes are of the query alone where another of its statements reads them; results go out through the others. */
-function innerNames(
-  text: string,
-  statements: readonly Statement[],
-  created: readonly string[],
-): readonly string[] {
-  const read = statements.flatMap(({ selectStart, end }) =>
-    tokensOf(text.slice(selectStart, end)).map((token) => nameAt(text.slice(selectStart, end), token)),
-  )
-  return created.filter((name) => read.includes(name))
 }
 
 /** Returns the plan of a statement; undefined where it is part of those that read what it writes. */

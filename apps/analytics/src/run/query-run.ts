@@ -2,6 +2,7 @@
 import type { Client, StreamRecord } from 'millrace'
 import { parseShardId, type QueryDefinition, type QueryReport } from 'millrace/protocol'
 import type { Engine } from '../engine/index.ts'
+import { streamsWritten } from '../streams/outputs.ts'
 import { Outputs } from './results/outputs.ts'
 import { isForGood } from './place/for-good.ts'
 import { PlaceKeeper } from './place/place-keeper.ts'
@@ -35,6 +36,8 @@ export interface RunParts {
   readonly now: () => number
   /** Takes a run that ends what was prepared, before it is open: it may wait for a target. */
   readonly onResumed?: (run: Pick<QueryRun, 'report'>) => void
+  /** Whether results for a target that is not there are given up: what another version has prepared for it. */
+  readonly isGivenUp?: (target: string) => boolean
 }
 
 /** Bytes of records from which on they become rows, and beyond which no more are read. */
@@ -81,6 +84,7 @@ export class QueryRun {
     this.#outputs = new Outputs({
       client,
       onWait: (reason) => this.#meter.waits(reason),
+      isGivenUp: parts.isGivenUp,
       stopping: this.#stopping.signal,
       signal: this.#aborting.signal,
     })
@@ -96,7 +100,9 @@ export class QueryRun {
     if (former.version !== definition.version && store.progress.prepared !== undefined) {
       // What an older version has begun to write, it writes to the end.
       try {
-        await using run = await QueryRun.#resumed({ ...parts, definition: former }, signal)
+        const written = streamsWritten(definition)
+        const isGivenUp = (target: string): boolean => !written.includes(target)
+        await using run = await QueryRun.#resumed({ ...parts, definition: former, isGivenUp }, signal)
         await run.#keeper.save(signal)
       } catch (error) {
         // One that begins anew does not need what the older one cannot end.

@@ -233,8 +233,49 @@ describe('replaceQuery', () => {
     })
   })
 
+  it('takes streams away that late rows and bad ones go to, and leaves what is not said', async () => {
+    await createQuery(door, 'sides', { sql: counted('sided'), lateTo: 'side_late', errorsTo: 'side_bad' })
+    const { definition } = await replaceQuery(door, 'sides', { lateTo: undefined, time: { idleMs: 9000 } })
+    expect(definition).toMatchObject({ errorsTo: 'side_bad' })
+    expect(definition).not.toHaveProperty('lateTo')
+    expect((await replaceQuery(door, 'sides', { errorsTo: undefined })).definition).not.toHaveProperty(
+      'errorsTo',
+    )
+  })
+
   it('refuses one that is not there', async () => {
     await expect(replaceQuery(door, 'nobody', {})).rejects.toMatchObject({ code: 'notFound' })
+  })
+})
+
+describe('queries in a circle', () => {
+  const copied = (from: string, to: string) => ({
+    sql: `INSERT INTO ${to} SELECT partition_key FROM ${from}`,
+    columns: { [from]: {} },
+  })
+
+  it('are refused with the way that results would take', async () => {
+    await door.client.createStream('ring_a')
+    await createQuery(door, 'ring1', copied('ring_a', 'ring_b'))
+    await createQuery(door, 'ring2', {
+      sql: `CREATE OR REPLACE STREAM ring_own (partition_key VARCHAR(9)); CREATE OR REPLACE STREAM ring_c (partition_key VARCHAR(9));
+CREATE OR REPLACE PUMP p AS INSERT INTO ring_own SELECT STREAM partition_key FROM ring_b;
+CREATE OR REPLACE PUMP q AS INSERT INTO ring_c SELECT STREAM partition_key FROM ring_own`,
+      columns: { ring_b: {} },
+    })
+    await expect(createQuery(door, 'ring3', copied('ring_c', 'ring_a'))).rejects.toThrow(
+      'Its results would come back to it for ever: it writes to ring_a, ring1 reads ring_a and writes to ring_b, ring2 reads ring_b and writes to ring_c, which it reads.',
+    )
+    await expect(
+      createQuery(door, 'ring3', { ...copied('ring_c', 'ring_d'), errorsTo: 'ring_b' }),
+    ).rejects.toMatchObject({ code: 'invalid' })
+    await createQuery(door, 'ring3', copied('ring_c', 'ring_d'))
+    const back = { sql: copied('ring_a', 'ring_b').sql, lateTo: 'ring_d' }
+    await replaceQuery(door, 'ring1', back)
+    await expect(replaceQuery(door, 'ring3', copied('ring_d', 'ring_a'))).rejects.toThrow(
+      'it writes to ring_a, ring1 reads ring_a and writes to ring_d, which it reads',
+    )
+    expect(await door.streamNames()).not.toContain('ring_own')
   })
 })
 

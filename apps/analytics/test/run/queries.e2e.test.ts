@@ -1,7 +1,9 @@
 // Queries that run for ever, on a broker: windows end, rows come late, several copies of the app share the queries.
+import { randomUUID } from 'node:crypto'
 import { queryKinds, type QueryDefinition } from 'millrace/protocol'
 import { expect, it } from 'vitest'
-import { at, click, queryApp, rowsIn, type QueryApp } from '../support/query-app.ts'
+import { createQuery, deleteQuery, explainQuery, replaceQuery } from '../../src/definitions/index.ts'
+import { at, click, clickColumns, queryApp, rowsIn, type QueryApp } from '../support/query-app.ts'
 
 const views = `INSERT INTO views SELECT window_start, page, count(*) AS views FROM TUMBLE(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' MINUTE) GROUP BY window_start, window_end, page`
 
@@ -197,4 +199,32 @@ it('a query that cannot be carried out says why, and is tried again', async () =
   await app.client.createStream('clicks')
   await app.client.putMany('clicks', [click(1, 'a'), click(61, 'a')])
   await expect.poll(() => rowsIn(app.client, 'views')).toHaveLength(1)
+})
+
+it('a target that was deleted is waited for, and the query gets out of it by another target, or by its end', async () => {
+  await using app = await appWith('clicks')
+  const door = { client: app.client, now: Date.now, uuid: randomUUID }
+  const rows = (target: string) => `INSERT INTO ${target} SELECT page, ms FROM clicks`
+  const columns = { clicks: clickColumns }
+  await createQuery(door, 'q', { sql: `${rows('gone')}; ${rows('kept')}`, columns })
+  await createQuery(door, 'dead', { sql: rows('buried'), columns })
+  await app.start()
+  await app.client.put('clicks', click(1, 'a', 1))
+  for (const target of ['gone', 'kept', 'buried'])
+    await expect.poll(() => rowsIn(app.client, target)).toHaveLength(1)
+  await app.client.deleteStream('gone')
+  await app.client.deleteStream('buried')
+  await app.client.put('clicks', click(2, 'a', 2))
+  await expect
+    .poll(async () => (await explainQuery(door, 'q')).reason)
+    .toMatch(
+      /^The results for gone cannot be stored: .*no stream called gone.* Make it again, or replace the query by one that writes elsewhere\.$/,
+    )
+  await replaceQuery(door, 'q', { sql: `${rows('other')}; ${rows('kept')}` })
+  await app.client.put('clicks', click(3, 'a', 3))
+  await expect.poll(() => rowsIn(app.client, 'other')).toEqual([{ page: 'a', ms: 3 }])
+  // What was prepared for both is written to the one that is there.
+  await expect.poll(() => rowsIn(app.client, 'kept')).toEqual([1, 2, 3].map((ms) => ({ page: 'a', ms })))
+  await deleteQuery(door, 'dead')
+  expect(await app.report('dead')).toBeUndefined()
 })

@@ -24,8 +24,10 @@ interface MakeFlags extends SqlFlags, ConnectionFlags {
   readonly json?: true
 }
 
-interface ReplaceFlags extends MakeFlags {
+interface ReplaceFlags extends Omit<MakeFlags, 'lateTo' | 'errorsTo'> {
   readonly beside?: true
+  readonly lateTo?: string | false
+  readonly errorsTo?: string | false
 }
 
 const views =
@@ -82,18 +84,10 @@ export function replaceVerb(terminal: Terminal): Command {
     '--beside',
     'the query goes on; the next version runs beside it until it is promoted or deleted',
   )
-  withSettings(command).action(async (name: string, flags: ReplaceFlags) => {
-    const sql = await sqlOf(flags, terminal)
-    const changes = { ...settingsOf(flags), ...(sql !== undefined && { sql }) }
-    if (Object.keys(changes).length === 0)
-      throw new Failure('Nothing is given that would change it.', 'usage')
-    const { replaceQuery, replaceBeside } = await loadDefinitions()
-    const replace = flags.beside === true ? replaceBeside : replaceQuery
-    const made = await withClient(terminal, flags, (client) =>
-      refusing(() => replace(doorOf(client), name, changes)),
-    )
-    show(terminal, flags, made)
-  })
+  withSettings(command)
+    .option('--no-late-to', 'late rows are counted again, and go nowhere')
+    .option('--no-errors-to', 'rows that cannot be taken are counted again, and go nowhere')
+    .action((name: string, flags: ReplaceFlags) => replace(terminal, name, flags))
   return withExamples(withConnection(command), [
     { line: 'millrace query replace views --file views.sql', says: 'from where it stopped' },
     {
@@ -104,7 +98,26 @@ export function replaceVerb(terminal: Terminal): Command {
       line: 'millrace query replace views --file views.sql --beside',
       says: 'as views.next, into views_per_minute.next, until it is promoted',
     },
+    { line: 'millrace query replace views --no-late-to', says: 'late rows are counted alone' },
   ])
+}
+
+async function replace(terminal: Terminal, name: string, flags: ReplaceFlags): Promise<void> {
+  const { lateTo, errorsTo, ...settings } = flags
+  const sql = await sqlOf(flags, terminal)
+  const changes = {
+    ...settingsOf(settings),
+    ...(lateTo !== undefined && { lateTo: lateTo === false ? undefined : lateTo }),
+    ...(errorsTo !== undefined && { errorsTo: errorsTo === false ? undefined : errorsTo }),
+    ...(sql !== undefined && { sql }),
+  }
+  if (Object.keys(changes).length === 0) throw new Failure('Nothing is given that would change it.', 'usage')
+  const { replaceQuery, replaceBeside } = await loadDefinitions()
+  const change = flags.beside === true ? replaceBeside : replaceQuery
+  const made = await withClient(terminal, flags, (client) =>
+    refusing(() => change(doorOf(client), name, changes)),
+  )
+  show(terminal, flags, made)
 }
 
 function withSettings(command: Command): Command {
@@ -153,7 +166,7 @@ function startOf(text: string): QueryStart {
   return typeof start === 'string' ? start : { atTimestamp: Number(start.atTimestamp) }
 }
 
-function show(terminal: Terminal, { json }: MakeFlags, made: MadeQuery): void {
+function show(terminal: Terminal, { json }: Pick<MakeFlags, 'json'>, made: MadeQuery): void {
   if (json === true) printJson(terminal, made, { indent: 2 })
   else print(terminal, madeText(made))
 }

@@ -30,6 +30,12 @@ export interface QueryInput {
   readonly description?: string
 }
 
+/** What is undefined is taken away. */
+export interface QueryChanges extends Partial<Omit<QueryInput, 'lateTo' | 'errorsTo'>> {
+  readonly lateTo?: string | undefined
+  readonly errorsTo?: string | undefined
+}
+
 export interface NamedQuery {
   readonly name: string
   readonly definition: QueryDefinition
@@ -109,8 +115,8 @@ export interface QueryDiff {
 /** The module `definitions` of the app's package. */
 export interface QueryDefinitions {
   createQuery(door: QueryDoor, name: string, input: QueryInput): Promise<MadeQuery>
-  replaceQuery(door: QueryDoor, name: string, changes: Partial<QueryInput>): Promise<MadeQuery>
-  replaceBeside(door: QueryDoor, name: string, changes: Partial<QueryInput>): Promise<MadeQuery>
+  replaceQuery(door: QueryDoor, name: string, changes: QueryChanges): Promise<MadeQuery>
+  replaceBeside(door: QueryDoor, name: string, changes: QueryChanges): Promise<MadeQuery>
   diffQuery(door: QueryDoor, name: string, options?: { readonly rows?: number }): Promise<QueryDiff>
   promoteQuery(door: QueryDoor, name: string): Promise<NamedQuery>
   setQueryState(door: QueryDoor, name: string, state: 'running' | 'paused'): Promise<NamedQuery>

@@ -171,6 +171,13 @@ describe('millrace query', () => {
     })
   })
 
+  it('takes away where late and bad rows go', async () => {
+    await said(['replace', 'second', '--no-late-to'])
+    expect(await said(['describe', 'second'])).toMatch(/late rows +are counted\nbad rows +go to bad\n/)
+    await said(['replace', 'second', '--no-errors-to', '--late-to', 'late'])
+    expect(await said(['describe', 'second'])).toMatch(/late rows +go to late\nbad rows +are counted\n/)
+  })
+
   it('shows what the app says of it: what holds the watermark, and why nothing comes out', async () => {
     await using client = await connect(daemon().url)
     const bySeen = views.replace('arrival_time', 'seen').replace('views_per_minute', 'seen_per_minute')

@@ -4,9 +4,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'millrace'
 import { queryKinds, type BesideQuery, type QueryDefinition } from 'millrace/protocol'
 import type { QueryPlace, QueryProgress } from '../../run/place/query-place.ts'
+import { checkCircles } from '../circles.ts'
 import { deleteQuery } from '../deletion.ts'
 import { isServedAt } from '../hosts.ts'
-import { changed, defined, hasBegun, queriesOf, type NamedQuery, type QueryDoor } from '../queries.ts'
+import {
+  changed,
+  defined,
+  hasBegun,
+  makeStreams,
+  queriesOf,
+  type NamedQuery,
+  type QueryDoor,
+} from '../queries.ts'
 import { notFound, QueryError } from '../query-error.ts'
 import { nextOf } from './trial.ts'
 
@@ -70,7 +79,10 @@ async function take(
     const begins = before.begins && !(await hasBegun(client, name, before))
     const input = { ...changed(next, {}), columns: next.columns }
     const given = { createdAt, updatedAt: now(), id, version: version + 1, begins, state, promoted }
-    return (await defined(client, input, given)).definition
+    const { definition, checked } = await defined(client, input, given)
+    await checkCircles(client, { name, definition })
+    await makeStreams(client, definition, checked)
+    return definition
   })
   return value
 }

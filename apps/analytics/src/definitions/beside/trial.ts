@@ -6,6 +6,7 @@ import { queryKinds, type BesideQuery, type QueryDefinition } from 'millrace/pro
 import type { QueryPlace, QueryProgress } from '../../run/place/query-place.ts'
 import { beginOf } from '../../run/reading/stream-ranges.ts'
 import { outputOf } from '../../streams/outputs.ts'
+import { checkCircles } from '../circles.ts'
 import { checkName } from '../check.ts'
 import { isCarriedOutAt } from '../hosts.ts'
 import {
@@ -16,6 +17,7 @@ import {
   queriesOf,
   resultsOf,
   type MadeQuery,
+  type QueryChanges,
   type QueryDoor,
   type QueryInput,
 } from '../queries.ts'
@@ -37,7 +39,7 @@ const LOOK_MS = 100
 export async function replaceBeside(
   { client, now, uuid }: QueryDoor,
   name: string,
-  changes: Partial<QueryInput>,
+  changes: QueryChanges,
 ): Promise<MadeQuery> {
   const next = nextOf(name)
   checkName(next)
@@ -62,6 +64,7 @@ export async function replaceBeside(
     state: 'paused',
   } as const
   const made = await defined(client, changed(before, changes), given, before.columns)
+  await checkCircles(client, { name, definition: made.definition })
   const names = namesWritten(made.definition, made.checked)
   const outputs = Object.fromEntries(
     names.map((each) => [each, nextOf(outputOf(made.definition, each))] as const),

@@ -33,6 +33,18 @@ export function splitStatements(text: string): Statements {
   return { statements, created, isKinesis }
 }
 
+/** Streams that a text makes are of the query alone where another of its statements reads them; results go out through the others. */
+export function innerNames(
+  text: string,
+  statements: readonly Statement[],
+  created: readonly string[],
+): readonly string[] {
+  const read = statements.flatMap(({ selectStart, end }) =>
+    tokensOf(text.slice(selectStart, end)).map((token) => nameAt(text.slice(selectStart, end), token)),
+  )
+  return created.filter((name) => read.includes(name))
+}
+
 function statementOf(text: string, tokens: readonly Token[]): Statement {
   const [first] = tokens
   const start = first!.start

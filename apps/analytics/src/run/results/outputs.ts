@@ -1,7 +1,7 @@
 // Stores results in their targets, each once: the plans of all targets of a chunk are kept together before any record is sent. Runs in the
 // app. A target that cannot be written is tried again until it can: nothing is lost, and the query says why it waits.
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AppendPlan, Client, PreparedWriter, RecordInput } from 'millrace'
+import { MillraceError, type AppendPlan, type Client, type PreparedWriter, type RecordInput } from 'millrace'
 import { QueryTakenError } from '../place/progress-store.ts'
 
 export type Plans = Readonly<Record<string, AppendPlan>>
@@ -13,6 +13,8 @@ export interface OutputsParts {
   readonly client: Pick<Client, 'describeStream' | 'preparedWriter'>
   /** Takes why a target cannot be written; undefined when it can. */
   readonly onWait: (reason: string | undefined) => void
+  /** Whether results for a target are given up where there is no such stream; left out: none are. */
+  readonly isGivenUp?: ((target: string) => boolean) | undefined
   /** When it fires, a target that cannot be written is waited for no more: who goes on resumes. */
   readonly stopping: AbortSignal
   readonly signal: AbortSignal
@@ -51,10 +53,15 @@ export class Outputs {
         return
       } catch (error) {
         if (signal.aborted || stopping.aborted || error instanceof QueryTakenError) throw error
-        onWait(
-          `The results for ${target} cannot be stored: ${error instanceof Error ? error.message : String(error)}`,
-        )
         await this.#drop(target)
+        const isMissing = MillraceError.is(error, 'streamNotFound')
+        if (isMissing && this.#parts.isGivenUp?.(target) === true) {
+          keeper.leave(target)
+          return
+        }
+        const reason = error instanceof Error ? error.message : String(error)
+        const advice = isMissing ? ' Make it again, or replace the query by one that writes elsewhere.' : ''
+        onWait(`The results for ${target} cannot be stored: ${reason}${advice}`)
         await sleep(AGAIN_MS, undefined, { signal: stopping })
       }
     }
@@ -82,14 +89,14 @@ export class Outputs {
 
 /** Keeps the plans of several targets in one document: at first when all are known, then whenever one changes. */
 class PlanKeeper {
-  readonly #targets: readonly string[]
+  readonly #targets: Set<string>
   readonly #keep: (plans: Plans) => Promise<void>
   readonly #plans = new Map<string, AppendPlan>()
   readonly #waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = []
   #isKeeping = false
 
   constructor(targets: readonly string[], plans: Plans, keep: (plans: Plans) => Promise<void>) {
-    this.#targets = targets
+    this.#targets = new Set(targets)
     this.#keep = keep
     for (const [target, plan] of Object.entries(plans)) this.#plans.set(target, plan)
   }
@@ -102,8 +109,18 @@ class PlanKeeper {
   keep(target: string, plan: AppendPlan): Promise<void> {
     this.#plans.set(target, plan)
     const kept = new Promise<void>((resolve, reject) => this.#waiting.push({ resolve, reject }))
-    if (!this.#isKeeping && this.#targets.every((each) => this.#plans.has(each))) void this.#run()
+    this.#begin()
     return kept
+  }
+
+  /** A target that is written no more. */
+  leave(target: string): void {
+    this.#targets.delete(target)
+    this.#begin()
+  }
+
+  #begin(): void {
+    if (!this.#isKeeping && [...this.#targets].every((each) => this.#plans.has(each))) void this.#run()
   }
 
   async #run(): Promise<void> {
