@@ -1,8 +1,15 @@
-// The continuous queries of a broker, carried out: each by one of the processes that run this app. Composition root of what runs; runs in the
+// The continuous queries of a broker, carried out: each of their units by one of the processes that run this app. Composition root of what runs; runs in the
 // app.
 import { MillraceError, type Client, type Documents, type KeptDocuments } from 'millrace'
-import { queryKinds, type QueryDefinition, type QueryReport } from 'millrace/protocol'
+import {
+  queryKinds,
+  queryUnits,
+  type QueryDefinition,
+  type QueryReport,
+  type QueryUnit,
+} from 'millrace/protocol'
 import { EngineFault, type Engine } from '../engine/index.ts'
+import { hashKeysOf } from './parts/part-range.ts'
 import { ProgressStore, QueryTakenError } from './place/progress-store.ts'
 import { QueryHosts, type QueryHost } from './query-hosts.ts'
 import type { QueryProgress } from './place/query-place.ts'
@@ -22,16 +29,17 @@ export interface QueriesParts {
   readonly tell: (message: string, error?: unknown) => void
 }
 
-/** How often it is looked whether a query is free. */
+/** How often it is looked whether a unit is free. */
 const LOOK_MS = 1000
 const REPORT_MS = 2000
 /** A report that says nothing new is put this often. */
 const SAME_REPORT_MS = 30_000
-/** How long a query that has failed is left alone: at first, and at most. */
+/** How long a unit that has failed is left alone: at first, and at most. */
 const AGAIN_MS = { first: 1000, most: 30_000 } as const
 
-/** One query that this process has taken, or tries to. */
+/** One unit that this process has taken, or tries to; or a query that it removes. */
 interface Taken {
+  readonly query: string
   readonly definition: QueryDefinition
   /** Of the document. */
   readonly documentVersion: number
@@ -44,6 +52,7 @@ interface Taken {
 }
 
 interface Failures {
+  readonly query: string
   readonly count: number
   readonly at: number
 }
@@ -61,7 +70,7 @@ class Queries {
   readonly #reports: Documents<QueryReport>
   readonly #taken: Map<string, Taken>
   readonly #failures = new Map<string, Failures>()
-  readonly #told = new Map<string, { readonly text: string; readonly at: number }>()
+  readonly #told = new Map<string, { readonly query: string; readonly text: string; readonly at: number }>()
   readonly #timers: readonly NodeJS.Timeout[]
   #isClosing = false
   #reporting: Promise<void> | undefined
@@ -86,8 +95,8 @@ class Queries {
     this.#reports = parts.client.documents<QueryReport>(queryKinds.reports)
     book.onChange((name) => {
       // What another definition did says nothing of this one.
-      this.#failures.delete(name)
-      this.#told.delete(name)
+      for (const [unit, { query }] of this.#failures) if (query === name) this.#failures.delete(unit)
+      for (const [unit, { query }] of this.#told) if (query === name) this.#told.delete(unit)
       this.look()
     })
     this.#timers = [
@@ -120,13 +129,14 @@ class Queries {
     if (this.#isClosing) return
     const known = new Map(this.#book.entries())
     for (const [name, taken] of this.#taken) {
-      const isSame = known.get(name)?.version === taken.documentVersion
+      const isSame = known.get(taken.query)?.version === taken.documentVersion
       if (!isSame || !this.#hosts.isMine(name)) this.#end(taken)
     }
-    for (const [name, { value, version }] of known) {
-      if (this.#taken.has(name) || !this.#hosts.isMine(name) || this.#rests(name)) continue
-      if (value.state === 'running') this.#take(name, value, version)
-      if (value.state === 'deleting') this.#remove(name, value, version)
+    for (const [query, { value, version }] of known) {
+      const of = { query, definition: value, documentVersion: version }
+      if (value.state === 'running')
+        for (const unit of queryUnits(query, value)) if (this.#isDue(unit.name)) this.#take(unit, of)
+      if (value.state === 'deleting' && this.#isDue(query) && this.#areLeft(query, value)) this.#remove(of)
     }
   }
 
@@ -141,6 +151,16 @@ class Queries {
     await this.#book.close()
   }
 
+  #isDue(name: string): boolean {
+    return !this.#taken.has(name) && this.#hosts.isMine(name) && !this.#rests(name)
+  }
+
+  /** Whether no process carries out a unit of the query any more: it would say something of it again. */
+  #areLeft(query: string, definition: QueryDefinition): boolean {
+    const units = queryUnits(query, definition).map(({ name }) => name)
+    return !units.some((unit) => this.#taken.has(unit)) && !this.#hosts.areElsewhere(units)
+  }
+
   #rests(name: string): boolean {
     const failures = this.#failures.get(name)
     if (failures === undefined) return false
@@ -148,23 +168,24 @@ class Queries {
     return this.#parts.monotonic() - failures.at < ms
   }
 
-  #take(name: string, definition: QueryDefinition, documentVersion: number): void {
-    this.#begin(name, { definition, documentVersion }, (taken) => this.#run(name, taken))
+  #take(unit: QueryUnit, of: Pick<Taken, 'query' | 'definition' | 'documentVersion'>): void {
+    this.#begin(unit.name, of, (taken) => this.#run(unit, taken))
   }
 
-  #remove(name: string, definition: QueryDefinition, documentVersion: number): void {
-    this.#begin(name, { definition, documentVersion }, async () => {
-      // One that is under way would put the report again.
-      await this.#reporting
-      await this.#progress.delete(name)
-      await this.#reports.delete(name)
-      await this.#book.delete(name, documentVersion)
+  #remove(of: Pick<Taken, 'query' | 'definition' | 'documentVersion'>): void {
+    const { query, definition, documentVersion } = of
+    this.#begin(query, of, async () => {
+      for (const { name } of queryUnits(query, definition)) {
+        await this.#progress.delete(name)
+        await this.#reports.delete(name)
+      }
+      await this.#book.delete(query, documentVersion)
     })
   }
 
   #begin(
     name: string,
-    of: Pick<Taken, 'definition' | 'documentVersion'>,
+    of: Pick<Taken, 'query' | 'definition' | 'documentVersion'>,
     work: (taken: Taken) => Promise<void>,
   ): void {
     const taken: Taken = {
@@ -178,26 +199,37 @@ class Queries {
     this.#hosts.tell()
     taken.over = work(taken)
       .catch((error: unknown) => this.#failed(name, taken, error))
-      .finally(() => {
-        this.#taken.delete(name)
-        // What has come since may be due now.
-        this.look()
-      })
+      .then(() => this.#left(name, taken))
   }
 
-  async #run(name: string, taken: Taken): Promise<void> {
-    const { definition, aborting } = taken
+  async #left(name: string, taken: Taken): Promise<void> {
+    taken.reported = undefined
+    // A report that is under way would be there again when the query is removed.
+    await this.#reporting
+    this.#taken.delete(name)
+    this.#hosts.tell()
+    // What has come since may be due now.
+    this.look()
+  }
+
+  async #run(unit: QueryUnit, taken: Taken): Promise<void> {
+    const { name } = unit
+    const { query, definition, aborting } = taken
     const store = await ProgressStore.claim(this.#progress, name, {
       owner: this.#parts.own,
       definition,
       isElsewhere: (owner) => this.#hosts.isElsewhere(owner, name),
     })
     if (store === undefined) {
-      this.#failures.set(name, { count: 1, at: this.#parts.monotonic() })
+      this.#failures.set(name, { query, count: 1, at: this.#parts.monotonic() })
       return
     }
     const onResumed = (run: Pick<QueryRun, 'report'>): void => void (taken.reported = run)
-    const run = await QueryRun.open({ ...this.#parts, name, definition, store, onResumed }, aborting.signal)
+    const hashKeys = hashKeysOf(unit, definition.sharing)
+    const run = await QueryRun.open(
+      { ...this.#parts, name, definition, hashKeys, store, onResumed },
+      aborting.signal,
+    )
     taken.run = run
     taken.reported = run
     try {
@@ -215,13 +247,13 @@ class Queries {
     void taken.run?.stop()
   }
 
-  async #failed(name: string, { definition, aborting }: Taken, error: unknown): Promise<void> {
+  async #failed(name: string, { query, definition, aborting }: Taken, error: unknown): Promise<void> {
     if (aborting.signal.aborted || error instanceof QueryTakenError) return
     const count = (this.#failures.get(name)?.count ?? 0) + 1
-    this.#failures.set(name, { count, at: this.#parts.monotonic() })
+    this.#failures.set(name, { query, count, at: this.#parts.monotonic() })
     const reason = reasonOf(error)
     this.#parts.tell(`The query ${name} has failed, and is begun again.`, error)
-    await this.#put(name, failedReport(definition, reason, this.#parts.now())).catch(() => {})
+    await this.#put({ name, query }, failedReport(definition, reason, this.#parts.now())).catch(() => {})
   }
 
   #report(): Promise<void> {
@@ -230,10 +262,10 @@ class Queries {
   }
 
   async #reportAll(): Promise<void> {
-    for (const [name, { reported }] of this.#taken) {
+    for (const [name, { query, reported }] of this.#taken) {
       if (reported === undefined) continue
       try {
-        await this.#put(name, reported.report())
+        await this.#put({ name, query }, reported.report())
       } catch (error) {
         if (!this.#isClosing && !MillraceError.is(error, 'closed'))
           this.#parts.tell(`What there is to say of the query ${name} cannot be kept.`, error)
@@ -241,12 +273,15 @@ class Queries {
     }
   }
 
-  async #put(name: string, report: QueryReport): Promise<void> {
+  async #put(
+    { name, query }: { readonly name: string; readonly query: string },
+    report: QueryReport,
+  ): Promise<void> {
     const text = JSON.stringify({ ...report, at: 0 })
     const last = this.#told.get(name)
     if (last?.text === text && report.at - last.at < SAME_REPORT_MS) return
     await this.#reports.put(name, report)
-    this.#told.set(name, { text, at: report.at })
+    this.#told.set(name, { query, text, at: report.at })
   }
 }
 

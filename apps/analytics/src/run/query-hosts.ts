@@ -1,5 +1,5 @@
 // The processes that carry queries out, as documents: each puts its own again and again, and one that is not put any more is gone. Which of
-// those that are there carries a query out follows from the names alone. Runs in the app.
+// those that are there carries out a query, or a unit of one, follows from the names alone. Runs in the app.
 import { createHash } from 'node:crypto'
 import type { Documents, KeptDocuments } from 'millrace'
 
@@ -7,7 +7,7 @@ import type { Documents, KeptDocuments } from 'millrace'
 export interface QueryHost {
   /** Rises with each put. */
   readonly beat: number
-  /** Names of the queries that it carries out. */
+  /** Names of the units of queries that it carries out. */
   readonly queries: readonly string[]
 }
 
@@ -15,7 +15,7 @@ export interface QueryHostsParts {
   readonly documents: Documents<QueryHost>
   /** Name of this process. */
   readonly own: string
-  /** Names of the queries that this process carries out now. */
+  /** Names of the units of queries that this process carries out now. */
   readonly queries: () => readonly string[]
   /** Milliseconds that only go on. */
   readonly monotonic: () => number
@@ -59,14 +59,19 @@ export class QueryHosts {
     this.#listener = listener
   }
 
-  /** Whether another process is there, and says that it carries a query out. */
-  isElsewhere(name: string, query: string): boolean {
+  /** Whether another process is there, and says that it carries a unit out. */
+  isElsewhere(name: string, unit: string): boolean {
     return (
-      name !== this.#parts.own && this.#isLive(name) && this.#kept.get(name)?.queries.includes(query) === true
+      name !== this.#parts.own && this.#isLive(name) && this.#kept.get(name)?.queries.includes(unit) === true
     )
   }
 
-  /** Says at once which queries this process carries out. */
+  /** Whether any other process that is there says that it carries one of these units out. */
+  areElsewhere(units: readonly string[]): boolean {
+    return [...this.#seen.keys()].some((name) => units.some((unit) => this.isElsewhere(name, unit)))
+  }
+
+  /** Says at once which units this process carries out. */
   tell(): void {
     void this.#sayAgain()
   }
@@ -77,12 +82,12 @@ export class QueryHosts {
     return seen !== undefined && this.#parts.monotonic() - seen < GONE_MS
   }
 
-  /** Whether this process is the one to carry a query out: of those that are there, the one with the highest hash of both names. */
-  isMine(query: string): boolean {
+  /** Whether this process is the one to carry a unit out: of those that are there, the one with the highest hash of both names. */
+  isMine(unit: string): boolean {
     const { own } = this.#parts
-    const weight = weightOf(own, query)
+    const weight = weightOf(own, unit)
     return ![...this.#seen.keys()].some(
-      (name) => name !== own && this.#isLive(name) && weightOf(name, query) > weight,
+      (name) => name !== own && this.#isLive(name) && weightOf(name, unit) > weight,
     )
   }
 
@@ -130,6 +135,6 @@ export class QueryHosts {
   }
 }
 
-function weightOf(host: string, query: string): string {
-  return createHash('sha1').update(`${host}\n${query}`).digest('hex')
+function weightOf(host: string, unit: string): string {
+  return createHash('sha1').update(`${host}\n${unit}`).digest('hex')
 }

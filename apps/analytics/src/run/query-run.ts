@@ -1,5 +1,5 @@
 // Carries one query out, from the place where it stood, until it is stopped or fails. Runs in the app.
-import type { Client, StreamRecord } from 'millrace'
+import type { Client, HashKeys, StreamRecord } from 'millrace'
 import { parseShardId, type QueryDefinition, type QueryReport } from 'millrace/protocol'
 import type { Engine } from '../engine/index.ts'
 import { streamsWritten } from '../streams/outputs.ts'
@@ -18,7 +18,7 @@ import { QueryTables, tablesParts } from './query-tables.ts'
 import { Retained } from './results/retained.ts'
 import { byTarget, inChunks, type Result } from './results/results.ts'
 import { RunMeter } from './run-meter.ts'
-import { beginOf, readRanges } from './reading/stream-ranges.ts'
+import { beginOf, readRanges, type StreamShare } from './reading/stream-ranges.ts'
 import { StreamSource } from './reading/stream-source.ts'
 import { pausing } from './time/pausing.ts'
 import { QueryClock } from './time/query-clock.ts'
@@ -28,8 +28,11 @@ export interface RunParts {
   readonly engine: Engine
   /** For spools of this process. */
   readonly directory: string
+  /** Of the unit. */
   readonly name: string
   readonly definition: QueryDefinition
+  /** Which records of its streams are read; undefined for all. */
+  readonly hashKeys: HashKeys | undefined
   readonly store: ProgressStore
   /** Milliseconds that only go on. */
   readonly monotonic: () => number
@@ -48,6 +51,8 @@ const STEP_MS = 50
 const IDLE_MS = 1000
 /** How long a step may go on when it is to end: its results are resumed by whoever goes on. */
 const STOP_MS = 5000
+/** How far the place may be behind records that are not read. */
+const PASSED_MS = 10_000
 
 export class QueryRun {
   readonly #parts: RunParts
@@ -77,6 +82,7 @@ export class QueryRun {
       tables,
       sources: this.#sources,
       time: definition.time,
+      hashKeys: parts.hashKeys,
       monotonic,
       wake: () => this.#wake?.(),
       signal: this.#aborting.signal,
@@ -172,7 +178,7 @@ export class QueryRun {
     try {
       const positions: Record<string, StreamPositions[string]> = {}
       for (const stream of tables.streams)
-        positions[stream] = await beginOf(parts.client, stream, parts.definition.from, signal)
+        positions[stream] = await beginOf(parts.client, shareOf(parts, stream), parts.definition.from, signal)
       return new QueryRun(parts, tables, { watermark: null, positions, replayFrom: positions, late: {} })
     } catch (error) {
       tables[Symbol.dispose]()
@@ -199,7 +205,7 @@ export class QueryRun {
       // A newer version may read what the one before did not.
       const positions = { ...run.#keeper.place.positions }
       for (const stream of tables.streams)
-        positions[stream] ??= await beginOf(client, stream, definition.from, signal)
+        positions[stream] ??= await beginOf(client, shareOf(parts, stream), definition.from, signal)
       run.#keeper.reached({ positions })
       return run
     } catch (error) {
@@ -221,7 +227,7 @@ export class QueryRun {
       if (from === undefined || to === undefined) continue
       const left = held.remembersLate ? Object.entries(late[inputKey(held.input)] ?? {}) : []
       held.restoreLate(new Map(left.map(([shardId, numbers]) => [parseShardId(shardId), new Set(numbers)])))
-      for await (const records of readRanges(client, stream, { from, to }, signal)) {
+      for await (const records of readRanges(client, shareOf(this.#parts, stream), { from, to }, signal)) {
         held.addAgain(records, parseShardId(records[0]!.shardId))
         if (held.waitingBytes < STEP_BYTES) continue
         await held.takeAgain()
@@ -237,7 +243,8 @@ export class QueryRun {
   async #read(from: StreamPositions, to: StreamPositions, signal: AbortSignal): Promise<void> {
     for (const stream of this.#tables.streams) {
       const range = { from: from[stream]!, to: to[stream]! }
-      for await (const records of readRanges(this.#parts.client, stream, range, signal))
+      const share = shareOf(this.#parts, stream)
+      for await (const records of readRanges(this.#parts.client, share, range, signal))
         this.#add(stream, records)
     }
   }
@@ -252,7 +259,7 @@ export class QueryRun {
     const { client, monotonic } = this.#parts
     const source = await StreamSource.open({
       client,
-      stream,
+      ...shareOf(this.#parts, stream),
       from: this.#keeper.place.positions[stream]!,
       add: (records) => this.#add(stream, records),
       hasRoom: () => this.#tables.waitingBytes < STEP_BYTES,
@@ -272,13 +279,23 @@ export class QueryRun {
       for (const source of this.#sources.values()) source.throwIfOver()
       const now = monotonic()
       const isDue = now - this.#steppedAt >= STEP_MS || this.#tables.waitingBytes >= STEP_BYTES
-      if (isDue && (this.#tables.waitingBytes > 0 || this.#clock.wouldGoOn(this.#keeper.place.watermark)))
-        await this.#stepNow()
+      const { watermark } = this.#keeper.place
+      const hasWork = this.#tables.waitingBytes > 0 || this.#clock.wouldGoOn(watermark)
+      if (isDue && (hasWork || this.#hasPassed(now))) await this.#stepNow()
       else if (this.#keeper.isDue) await this.#keeper.save(this.#aborting.signal)
       else await this.#pause(isDue)
     }
     await this.#keeper.save(this.#aborting.signal)
     await this.#parts.store.release(this.#aborting.signal)
+  }
+
+  /** Whether others' records were passed over for a while: from the place on, they would be again. */
+  #hasPassed(now: number): boolean {
+    if (this.#parts.hashKeys === undefined || now - this.#steppedAt < PASSED_MS) return false
+    const { positions } = this.#keeper.place
+    return [...this.#sources].some(
+      ([stream, { position }]) => JSON.stringify(position) !== JSON.stringify(positions[stream]),
+    )
   }
 
   /** Waits until there is something to do, or to look at. */
@@ -371,4 +388,8 @@ export class QueryRun {
       this.#meter.wrote(records.length)
     }
   }
+}
+
+function shareOf({ hashKeys }: Pick<RunParts, 'hashKeys'>, stream: string): StreamShare {
+  return { stream, hashKeys }
 }

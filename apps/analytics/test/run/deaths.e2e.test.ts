@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { QuerySharing } from 'millrace/protocol'
 import type { QueryProgress } from '../../src/run/place/query-place.ts'
 import { at, click, queryApp, rowsIn, type QueryApp } from '../support/query-app.ts'
 
@@ -10,6 +11,9 @@ beforeAll(async () => {
   app = await queryApp()
 })
 afterAll(() => app[Symbol.asyncDispose]())
+
+/** At how many points it dies, at most. */
+const POINTS_MAX = 25
 
 /** When a copy dies: before it has kept its progress for the nth time, or a little after that. */
 interface Death {
@@ -27,7 +31,7 @@ interface Outcome {
 }
 
 /** Runs three statements over the same clicks; the first copy dies once, and another goes on. */
-async function runWith(death: Death | undefined): Promise<Outcome> {
+async function runWith(death: Death | undefined, sharing: QuerySharing | undefined): Promise<Outcome> {
   const id = randomUUID().slice(0, 8)
   const names = ['clicks', 'views', 'sessions', 'slow', 'late'].map((name) => `${name}_${id}`) as [
     string,
@@ -47,7 +51,7 @@ async function runWith(death: Death | undefined): Promise<Outcome> {
     INSERT INTO ${slow} SELECT page, ms FROM ${clicks} WHERE ms > 100`
   const columns = { [clicks]: { ts: 'TIMESTAMP', page: 'VARCHAR', ms: 'BIGINT' } }
   const time = { outOfOrderMs: 0, idleMs: 3_600_000 }
-  await app.create(id, sql, { columns, time, lateTo: late })
+  await app.create(id, sql, { columns, time, lateTo: late, ...(sharing && { sharing }) })
   let puts = 0
   const dying = new AbortController()
   const ended = new AbortController()
@@ -128,14 +132,16 @@ const expected = {
   ],
 }
 
-async function check(death: Death | undefined): Promise<number> {
-  const { puts, slow, late, ...outcome } = await runWith(death)
+async function check(death: Death | undefined, sharing?: QuerySharing): Promise<number> {
+  const { puts, slow, late, views, sessions } = await runWith(death, sharing)
   const told = JSON.stringify(death)
   const rowsOf = {
     late: late.map((row) => (row as { page: string }).page).toSorted(),
     slow: slow.map((row) => (row as { ms: number }).ms).toSorted((a, b) => a - b),
+    // Of parts, each writes its own in order.
+    ...(sharing === undefined ? { views, sessions } : { views: inOrder(views), sessions: inOrder(sessions) }),
   }
-  expect({ told, ...outcome, ...rowsOf }).toEqual({
+  expect({ told, ...rowsOf }).toEqual({
     told,
     ...expected,
     late: ['a', 'c'],
@@ -144,15 +150,23 @@ async function check(death: Death | undefined): Promise<number> {
   return puts
 }
 
-it('each result is written once, at whichever point the app dies', async () => {
-  const puts = await check(undefined)
+const inOrder = (rows: readonly unknown[]) =>
+  rows.toSorted((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+
+it.each([
+  ['in one process', undefined],
+  ['in three parts', { parts: 3 }],
+])('%s: each result is written once, at whichever point the app dies', async (_how, sharing) => {
+  const puts = await check(undefined, sharing)
   expect(puts).toBeGreaterThan(5)
-  const deaths = Array.from({ length: puts }, (_, i) =>
-    (['before', 'later'] as const).map((when): Death => ({ put: i + 1, when })),
+  // Parts keep their progress more often: they die at some of these points.
+  const step = Math.ceil(puts / POINTS_MAX)
+  const deaths = Array.from({ length: Math.ceil(puts / step) }, (_, i) =>
+    (['before', 'later'] as const).map((when): Death => ({ put: i * step + 1, when })),
   ).flat()
   const left = deaths[Symbol.iterator]()
   const lane = async (): Promise<void> => {
-    for (const death of left) await check(death)
+    for (const death of left) await check(death, sharing)
   }
   await Promise.all([lane(), lane(), lane(), lane()])
 })

@@ -89,7 +89,14 @@ async function reshard(stream: string, random: { next(): number }): Promise<void
   else await app.client.mergeShards(stream, open[0]!, open[1]!).catch(split)
 }
 
-async function run(seed: number): Promise<void> {
+/** Hash keys at which shards and parts begin: each shard of each part holds one of them. */
+async function beginsOf(stream: string, parts: number): Promise<readonly bigint[]> {
+  const shards = [...(await openShards(stream)).values()].map(BigInt)
+  const units = Array.from({ length: parts }, (_, part) => ((1n << 128n) / BigInt(parts)) * BigInt(part))
+  return [...new Set([...shards, ...units])]
+}
+
+async function run(seed: number, parts: number): Promise<void> {
   const random = randomOf(seed)
   const id = randomUUID().slice(0, 8)
   const [clicks, views, visits] = [`clicks_${id}`, `views_${id}`, `visits_${id}`]
@@ -105,6 +112,7 @@ async function run(seed: number): Promise<void> {
   await app.create(id, sql, {
     columns: { [clicks]: { ts: 'TIMESTAMP', page: 'VARCHAR', ms: 'BIGINT' } },
     time: { outOfOrderMs: OUT_OF_ORDER * 1000, idleMs: 200 },
+    ...(parts > 1 && { sharing: { parts } }),
   })
   const rows = rowsOf(random, 120)
   let dying = new AbortController()
@@ -128,7 +136,7 @@ async function run(seed: number): Promise<void> {
   }
   await app.client.putMany(
     clicks,
-    [...(await openShards(clicks)).values()].map((explicitHashKey) => ({
+    (await beginsOf(clicks, parts)).map((explicitHashKey) => ({
       ...click(rows.at(-1)!.second + 3600, 'tick'),
       explicitHashKey,
     })),
@@ -141,4 +149,12 @@ async function run(seed: number): Promise<void> {
   expect(texts(await rowsIn(app.client, visits))).toEqual(texts(expected.visits))
 }
 
-it.each([1, 2, 28, 53])('results are those of all rows at once (seed %i)', run)
+it.each([
+  [1, 1],
+  [2, 1],
+  [28, 1],
+  [53, 1],
+  [1, 2],
+  [2, 3],
+  [28, 3],
+])('results are those of all rows at once (seed %i, %i parts)', run)

@@ -177,7 +177,8 @@ async function withStreams(
   const replayFrom: Record<string, StreamPosition> = {}
   for (const stream of of.read) {
     positions[stream] =
-      place.positions[stream] ?? (await beginOf(client, stream, of.before.from, new AbortController().signal))
+      place.positions[stream] ??
+      (await beginOf(client, { stream }, of.before.from, new AbortController().signal))
     replayFrom[stream] = place.replayFrom[stream] ?? positions[stream]
   }
   return { ...place, positions, replayFrom }

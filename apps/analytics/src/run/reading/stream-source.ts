@@ -3,6 +3,7 @@
 import {
   MillraceError,
   type Client,
+  type HashKeys,
   type Reading,
   type StreamPosition,
   type StreamRecord,
@@ -12,13 +13,15 @@ import {
 export interface StreamSourceParts {
   readonly client: Client
   readonly stream: string
+  /** Left out: all records are read. */
+  readonly hashKeys?: HashKeys | undefined
   readonly from: StreamPosition
   /** Takes the records of a batch, all of one shard. */
   readonly add: (records: readonly StreamRecord[]) => void
   /** Whether more records may come. */
   readonly hasRoom: () => boolean
   readonly onUnreadable: (skipped: UnreadableRecords) => void
-  /** Told how many records expired before they could be read. */
+  /** Told how many records expired before they could be read. Where some are left out, that is not known. */
   readonly onTrimmed: (records: number) => void
   /** Called when there is something to do: records, or an end. */
   readonly wake: () => void
@@ -37,6 +40,7 @@ export class StreamSource {
   #caughtUpSince: number | undefined
   /** Behind the last record that was given on: the reading is further while a batch is on its way here. */
   #position: StreamPosition | undefined
+  #isLooking = false
   /** Number of the record that comes next of each shard. */
   readonly #next: Map<string, number>
   #room: (() => void) | undefined
@@ -45,13 +49,14 @@ export class StreamSource {
   private constructor(parts: StreamSourceParts) {
     this.stream = parts.stream
     this.#parts = parts
-    const { client, stream, from, signal } = parts
+    const { client, stream, hashKeys, from, signal } = parts
     this.#next = new Map(Object.entries(from.shards))
     const onUnreadable = (skipped: UnreadableRecords): void => {
       this.#next.set(skipped.shardId, skipped.nextSequenceNumber)
       parts.onUnreadable(skipped)
     }
-    this.#reading = client.read(stream, { from, follow: true, onTrimmed: 'horizon', onUnreadable, signal })
+    const options = { from, follow: true, onTrimmed: 'horizon', onUnreadable, signal } as const
+    this.#reading = client.read(stream, { ...options, ...(hashKeys && { hashKeys }) })
   }
 
   /** Begins to read. Rejects where the stream is not there, or another one has its name. */
@@ -63,8 +68,9 @@ export class StreamSource {
     return source
   }
 
-  /** After the last record that was given on. */
+  /** After the last record that was given on, or behind others that were passed over since. */
   get position(): StreamPosition {
+    if (this.#parts.hashKeys !== undefined) this.#lookAhead()
     return (this.#position ??= this.#reading.position)
   }
 
@@ -98,10 +104,21 @@ export class StreamSource {
     return this.#reading.millisBehindLatest
   }
 
+  /** Batches that are passed over bring no record here: a turn later, where none has come, the position is behind them. */
+  #lookAhead(): void {
+    if (this.#isLooking) return
+    this.#isLooking = true
+    const [before, ahead] = [this.#position, this.#reading.position]
+    setImmediate(() => {
+      this.#isLooking = false
+      if (this.#position === before) this.#position = ahead
+    })
+  }
+
   /** Numbers of a shard have no gaps: what is missing has expired. */
   #follow(first: StreamRecord, { shardId, sequenceNumber }: StreamRecord): void {
     const missing = first.sequenceNumber - (this.#next.get(shardId) ?? first.sequenceNumber)
-    if (missing > 0) this.#parts.onTrimmed(missing)
+    if (missing > 0 && this.#parts.hashKeys === undefined) this.#parts.onTrimmed(missing)
     this.#next.set(shardId, sequenceNumber + 1)
   }
 

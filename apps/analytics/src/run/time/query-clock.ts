@@ -1,5 +1,5 @@
 // How far time has come for a query: the watermark of all its inputs together. Runs in the app.
-import type { Client } from 'millrace'
+import type { Client, HashKeys } from 'millrace'
 import { parseShardId, type QueryTime } from 'millrace/protocol'
 import type { HeldInput } from '../held-input.ts'
 import type { StreamPositions } from '../place/query-place.ts'
@@ -14,6 +14,8 @@ export interface QueryClockParts {
   /** By stream; they may come later. */
   readonly sources: ReadonlyMap<string, StreamSource>
   readonly time: QueryTime
+  /** Left out: all records of the streams are read. */
+  readonly hashKeys?: HashKeys | undefined
   /** Milliseconds that only go on. */
   readonly monotonic: () => number
   /** Called when time may have gone on. */
@@ -39,7 +41,9 @@ export class QueryClock {
     const streams = parts.tables.inputs
       .filter(({ input }) => isByArrival(input))
       .map(({ input }) => input.stream)
-    this.#tails = new Map(streams.map((stream) => [stream, new TailTime(parts.client, stream)]))
+    this.#tails = new Map(
+      streams.map((stream) => [stream, new TailTime(parts.client, { stream, hashKeys: parts.hashKeys })]),
+    )
   }
 
   /** Fulfils when nothing is asked any more. */

@@ -1,7 +1,9 @@
 // Asks up to which time all records of a stream have come. A record says that none of its shard comes that is older; of a shard that has
 // nothing new, only the broker can say so. Runs in the app.
 import type { Client, StreamPosition } from 'millrace'
+import { holdsOneOf } from '../parts/part-range.ts'
 import { placeIn, type ListedShard } from '../place/replay.ts'
+import type { StreamShare } from '../reading/stream-ranges.ts'
 
 /** How long after a time an append that began before it may still be stored. */
 const GRACE_MS = 1000
@@ -16,13 +18,13 @@ interface Question {
 /** How far arrival time has come in a stream. */
 export class TailTime {
   readonly #client: Pick<Client, 'brokerTime' | 'listShards' | 'resolvePosition'>
-  readonly #stream: string
+  readonly #share: StreamShare
   #asked: Question | undefined
   #known: number | undefined
 
-  constructor(client: Pick<Client, 'brokerTime' | 'listShards' | 'resolvePosition'>, stream: string) {
+  constructor(client: Pick<Client, 'brokerTime' | 'listShards' | 'resolvePosition'>, share: StreamShare) {
     this.#client = client
-    this.#stream = stream
+    this.#share = share
   }
 
   /** All records that arrived before this are in front of every position that was told; undefined before the first answer. */
@@ -33,15 +35,17 @@ export class TailTime {
   /** Asks once. Rejects as the client does. */
   async ask(signal: AbortSignal): Promise<void> {
     const time = (await this.#client.brokerTime({ signal })).getTime() - GRACE_MS
+    const { stream, hashKeys } = this.#share
     const shards: ListedShard[] = []
-    for await (const shard of this.#client.listShards(this.#stream, { signal })) shards.push(shard)
+    for await (const shard of this.#client.listShards(stream, { signal }))
+      if (holdsOneOf(shard, hashKeys)) shards.push(shard)
     const from = { atTimestamp: time }
     const firsts = await Promise.all(
       shards.map(async (shard) => {
         const { shardId, endingSequenceNumber: last } = shard
         // One that takes no records any more is read to its end: there is nothing to ask.
         if (last !== undefined) return { shard, first: last + 1 }
-        const place = await this.#client.resolvePosition(this.#stream, { shard: shardId, from, signal })
+        const place = await this.#client.resolvePosition(stream, { shard: shardId, from, signal })
         return { shard, first: place.sequenceNumber }
       }),
     )
