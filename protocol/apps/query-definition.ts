@@ -22,6 +22,8 @@ export interface QueryTime {
   readonly outOfOrderMs: number
   /** A shard that has had no rows for so long does not hold the watermark. */
   readonly idleMs: number
+  /** How far behind the watermark a row may be and count still: windows that were written then give their result again. Left out: 0. */
+  readonly latenessMs?: number
 }
 
 /** How a query is carried out in parts, each by one process at a time. */
@@ -157,6 +159,8 @@ export interface QueryReport {
   readonly windowsOpen: number
   readonly rowsRead: number
   readonly rowsLate: number
+  /** Rows that came when results of theirs were written, and changed them. */
+  readonly rowsCountedLate: number
   readonly rowsRefused: number
   readonly rowsWritten: number
   /** Rows a second that were read, over the last report's time. */

@@ -7,9 +7,10 @@ const DAY_MS = 24 * 3_600_000
 export const timeBounds = {
   outOfOrderMs: { what: 'How far rows may come out of order', min: 0, max: 7 * DAY_MS },
   idleMs: { what: 'The time after which a shard is idle', min: 1000, max: 7 * DAY_MS },
+  latenessMs: { what: 'How late rows may come and count still', min: 0, max: 31 * DAY_MS },
 } as const satisfies Record<keyof QueryTime, { what: string; min: number; max: number }>
 
-export const defaultTime: QueryTime = { outOfOrderMs: 5000, idleMs: 30_000 }
+export const defaultTime = { outOfOrderMs: 5000, idleMs: 30_000, latenessMs: 0 } as const satisfies QueryTime
 
 export const defaultStart: QueryStart = 'TRIM_HORIZON'
 

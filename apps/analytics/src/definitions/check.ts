@@ -35,9 +35,9 @@ export function checkTexts({
 
 /** Throws QueryError `invalid`. */
 export function checkTime(time: QueryTime): void {
-  for (const name of ['outOfOrderMs', 'idleMs'] as const) {
+  for (const name of ['outOfOrderMs', 'idleMs', 'latenessMs'] as const) {
     const { what, min, max } = timeBounds[name]
-    const value = time[name]
+    const value = time[name] ?? 0
     if (Number.isSafeInteger(value) && value >= min && value <= max) continue
     throw invalid(`${what} is ${value} ms: it lies between ${min} and ${max} ms.`)
   }

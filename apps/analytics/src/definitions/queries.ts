@@ -188,7 +188,7 @@ export async function defined(
   checkTexts({ sql, description })
   const whole = { ...defaultTime, ...time }
   checkTime(whole)
-  const checked = await checkSql(client, { sql, from, given: columns, known, lateTo, errorsTo })
+  const checked = await checkSql(client, { sql, from, given: columns, known, time: whole, lateTo, errorsTo })
   const definition = {
     ...given,
     sql,

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Client } from 'millrace'
-import type { QueryStart } from 'millrace/protocol'
+import type { QueryStart, QueryTime } from 'millrace/protocol'
 import { Engine, EngineFault, type EngineSession } from '../engine/index.ts'
 import { PlanFault } from '../plan/plan-fault.ts'
 import type { PlannedStatement } from '../plan/query-plan.ts'
@@ -24,6 +24,7 @@ export type QueryColumns = Readonly<Record<string, GivenColumns>>
 
 export interface SqlToCheck extends SideStreams {
   readonly sql: string
+  readonly time?: Pick<QueryTime, 'latenessMs'>
   /** Where the samples begin of streams whose columns are not given. */
   readonly from: QueryStart
   /** Of streams that are left out, columns are found in a sample. */
@@ -88,7 +89,7 @@ class SqlCheck {
     const fields: Record<string, GivenColumns> = {}
     const planned = await planStreams(
       asked.sql,
-      { parser: new SqlParser(session), isContinuous: true },
+      { parser: new SqlParser(session), isContinuous: true, lateness: (asked.time?.latenessMs ?? 0) * 1000 },
       async ({ stream }) => {
         fields[stream] = await this.#fieldsOf(stream)
         return withRecordColumns(fields[stream])

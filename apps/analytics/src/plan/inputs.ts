@@ -1,4 +1,5 @@
 // What a plan reads: each stream by each notion of its time, the columns, and which rows are still needed.
+import { countsAgain, cutoff } from '../windows/lateness.ts'
 import { lastEnd, STAGGER_CHAIN_WINDOWS } from '../windows/window.ts'
 import { minus, until, windowSql } from '../windows/window-sql.ts'
 import { arrivalOf, joinedRanges } from './arrival.ts'
@@ -22,11 +23,16 @@ interface Growing {
 export class Inputs {
   readonly #parser: SqlParser
   readonly #unsteady: ReadonlySet<string>
+  readonly #lateness: number
   readonly #inputs: Growing[] = []
 
-  constructor(parser: SqlParser, unsteady: ReadonlySet<string>) {
+  constructor(
+    parser: SqlParser,
+    { unsteady, lateness }: { readonly unsteady: ReadonlySet<string>; readonly lateness: number },
+  ) {
     this.#parser = parser
     this.#unsteady = unsteady
+    this.#lateness = lateness
   }
 
   /** Adds what a statement reads, puts names into its tree, and returns the numbers of its inputs. */
@@ -58,24 +64,39 @@ export class Inputs {
   async #plannedInput({ stream, time, sources, needs, ranges }: Growing, at: number): Promise<PlannedInput> {
     const held = `millrace_held_${at}`
     const isTimed = time !== undefined && needs.length > 0
+    const lateness = this.#lateness
+    const joined = (conditions: readonly string[], by: 'AND' | 'OR') =>
+      [...new Set(conditions)].join(` ${by} `)
     return {
       stream,
       relation: relationName(at),
       held,
       columns: columnsOf(sources),
       time,
-      hold: isTimed ? holdOf(needs) : undefined,
+      hold: isTimed ? holdOf(needs, lateness) : undefined,
       needed: isTimed
-        ? [...new Set(await Promise.all(needs.map((need) => this.#neededSql(held, need))))].join(' OR ')
+        ? joined(await Promise.all(needs.map((need) => this.#neededSql(held, need))), 'OR')
         : undefined,
-      late: isTimed ? [...new Set(needs.map(lateSql))].join(' AND ') : undefined,
+      late: isTimed
+        ? joined(
+            needs.map((need) => lateSql(need, lateness)),
+            'AND',
+          )
+        : undefined,
+      again:
+        isTimed && lateness > 0
+          ? joined(
+              needs.map(({ window }) => `(${countsAgain(window!, 'millrace_time', lateness)})`),
+              'OR',
+            )
+          : undefined,
       arrival: joinedRanges(ranges),
     }
   }
 
   async #neededSql(held: string, need: Need): Promise<string> {
     const { window, keys = [], filters, span, last } = need
-    const left = minus(until, span)
+    const left = this.#lateness === 0 ? minus(until, span) : cutoff(this.#lateness)
     const printed = (expressions: readonly (typeof keys)[number][]) =>
       Promise.all(expressions.map((expression) => this.#parser.printExpression(expression)))
     const condition = conjunction(filters)
@@ -109,16 +130,16 @@ function decidesByRows({ window }: Need): boolean {
   return window === undefined || window.kind === 'session' || window.kind === 'stagger'
 }
 
-function lateSql(need: Need): string {
+function lateSql(need: Need, lateness: number): string {
   return decidesByRows(need)
     ? `millrace_time < ${until}`
-    : `${lastEnd(need.window!, 'millrace_time')} <= ${until}`
+    : `${lastEnd(need.window!, 'millrace_time')} <= ${cutoff(lateness)}`
 }
 
-function holdOf(needs: readonly Need[]): number | undefined {
+function holdOf(needs: readonly Need[], lateness: number): number | undefined {
   const each = needs.map(({ window, span, last }) => {
     if (window?.kind === 'session' || last !== undefined) return undefined
-    return span + (window?.size ?? 0) * (window?.kind === 'stagger' ? STAGGER_CHAIN_WINDOWS : 1)
+    return lateness + span + (window?.size ?? 0) * (window?.kind === 'stagger' ? STAGGER_CHAIN_WINDOWS : 1)
   })
   return each.includes(undefined) ? undefined : Math.max(...each.map(Number))
 }

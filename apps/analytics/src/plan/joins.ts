@@ -1,7 +1,15 @@
 // Joins: of streams with files, of windows with windows of the same bounds, of streams within a span of time.
 import { passedIn } from '../windows/window-sql.ts'
 import { intervalOf } from '../windows/window.ts'
-import { columnOf, faultAt, timed, type Binding, type FromPart, type Planning } from './planning.ts'
+import {
+  columnOf,
+  faultAt,
+  refuseLateness,
+  timed,
+  type Binding,
+  type FromPart,
+  type Planning,
+} from './planning.ts'
 import { withMeeting } from './sharing/join-meetings.ts'
 import { boundedRelation, columnNamed, withoutRole, withTime, type Relation } from './relation.ts'
 import { isOf, spansOf, type Span } from './spans.ts'
@@ -35,6 +43,7 @@ export async function joined(
       emission: left.emission ?? right.emission,
     }
   }
+  refuseLateness(planning, join, 'a row may take back what rows without a match gave.')
   if (l.kind === 'windows' && r.kind === 'windows') {
     for (const name of ['window_start', 'window_end'] as const)
       if (!isEqual(planning, join, name, left, right, conditions)) throw faultAt(planning, join, bothBounds)

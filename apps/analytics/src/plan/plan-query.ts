@@ -9,8 +9,10 @@ import { Inputs } from './inputs.ts'
 import { makeNeverFail } from './text/never-failing.ts'
 import { positionOf, type SqlParser } from './text/parser.ts'
 import { PlanFault, placeIn } from './plan-fault.ts'
-import type { Planning } from './planning.ts'
-import type { PlannedStatement, QueryPlan } from './query-plan.ts'
+import { firstPart } from './modifiers.ts'
+import { refuseLateness, type Planning } from './planning.ts'
+import type { PlannedStatement, PlannedWindow, QueryPlan } from './query-plan.ts'
+import type { Relation } from './relation.ts'
 import { queryOf } from './select.ts'
 import { plannedMeetings } from './sharing/meetings.ts'
 import { innerNames, splitStatements, type Statement } from './text/statements.ts'
@@ -20,6 +22,8 @@ export interface PlanOptions {
   readonly parser: SqlParser
   /** Whether the text runs for ever; otherwise once, over what there is. */
   readonly isContinuous: boolean
+  /** Microseconds by which rows may be late and count still; 0 by default. */
+  readonly lateness?: number
   /**
    * Columns of a stream, those of its records included; undefined where they are not known yet. Then a name without a table is taken to
    * be a column, and the plan tells which columns there should be; plan again once they are known.
@@ -31,9 +35,9 @@ export interface PlanOptions {
 
 /** Plans a text. Rejects with `PlanFault`. */
 export async function planQuery(text: string, options: PlanOptions): Promise<QueryPlan> {
-  const { parser, isContinuous } = options
+  const { parser, isContinuous, lateness = 0 } = options
   const functions = await parser.functions()
-  const inputs = new Inputs(parser, functions.unsteady)
+  const inputs = new Inputs(parser, { unsteady: functions.unsteady, lateness })
   const inQuery = new Map<string, { node: QueryNode; names: readonly string[] }>()
   const statements: PlannedStatement[] = []
   const { statements: found, created, isKinesis } = splitStatements(text)
@@ -64,6 +68,7 @@ export async function planQuery(text: string, options: PlanOptions): Promise<Que
       parser,
       functions,
       isContinuous,
+      lateness,
       columnsOf: options.columnsOf ?? (() => undefined),
       inQuery,
       sources: [],
@@ -79,6 +84,16 @@ export async function planQuery(text: string, options: PlanOptions): Promise<Que
   }
   if (statements.length === 0) throw new PlanFault(text, 0, 'No statement writes to a stream.')
   return { statements, inputs: await inputs.planned() }
+}
+
+const whichWindow =
+  'which result a later one replaces is told by the window and the columns of the group, so select window_end too.'
+
+/** Whether results say of which window they are. */
+function tellsWindow({ columns }: Relation, windows: readonly PlannedWindow[]): boolean {
+  const roles = columns.map(({ role }) => role?.role)
+  const isByStart = windows.every(({ kind }) => kind !== 'cumulate') && roles.includes('window_start')
+  return isByStart || roles.includes('window_end') || roles.includes('time')
 }
 
 /** Gives results without a name the one that DuckDB has for them as they are written, whatever becomes of them. */
@@ -126,6 +141,8 @@ async function plannedStatement(
       'This reads no stream, so it would never give another row: name a stream in FROM.',
     )
   if (target !== undefined && inQuery.has(target)) return undefined
+  if (relation.kind === 'windows' && !tellsWindow(relation, planning.windows))
+    refuseLateness(planning, firstPart(tree.statements[0]!.node), whichWindow)
   const numbers = await inputs.add(planning.sources, relation.needs)
   const batchSql = await parser.print(tree)
   if (isContinuous) for (const restrict of relation.restrict) restrict()

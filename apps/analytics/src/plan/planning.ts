@@ -47,6 +47,8 @@ export interface Planning {
   readonly functions: FunctionNames
   /** Whether it runs for ever, over rows that have no end. */
   readonly isContinuous: boolean
+  /** Microseconds by which rows may be late and count still: windows then give their results again. */
+  readonly lateness: number
   readonly columnsOf: (stream: string) => readonly string[] | undefined
   /** What earlier statements write to names of the query alone. */
   readonly inQuery: ReadonlyMap<string, { readonly node: QueryNode; readonly names: readonly string[] }>
@@ -75,6 +77,16 @@ export function refuseEndless(
   reason: string,
 ): void {
   if (planning.isContinuous) throw faultAt(planning, part, reason)
+}
+
+/** Refuses what cannot give a result again when a row comes late. */
+export function refuseLateness(
+  planning: Planning,
+  part: Expression | TableRef | undefined,
+  reason: string,
+): void {
+  if (planning.lateness > 0)
+    throw faultAt(planning, part, `Rows that come late cannot count here (--lateness): ${reason}`)
 }
 
 /** Returns the column that a reference means, of those in scope; undefined where it means none. */

@@ -77,8 +77,13 @@ export interface PlannedInput {
   readonly hold: number | undefined
   /** SQL over `held`: whether results after `millrace_until` need a row. Undefined without `time`. */
   readonly needed: string | undefined
-  /** SQL over `millrace_time`: whether a row comes too late for all that `millrace_until` has not passed. Undefined without `time`. */
+  /**
+   * SQL over `millrace_time`: whether a row comes too late for all that `millrace_until` has not passed, and for what rows may come late
+   * to. Undefined without `time`.
+   */
   readonly late: string | undefined
+  /** SQL over `millrace_time`: whether a row changes results up to `millrace_until`; undefined where rows may not come late. */
+  readonly again: string | undefined
   readonly arrival: ArrivalRange
 }
 

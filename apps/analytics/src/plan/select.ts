@@ -1,7 +1,7 @@
 // Queries: SELECT and what joins several of them. What is refused of those that run for ever is refused here.
 import { baseOf, hasAggregate, outputOf, readExpressions, refuseGrouping, starred } from './expressions.ts'
 import { withOvers } from './over/overs.ts'
-import { columnOf, faultAt, type Env, type Planning, type Scope } from './planning.ts'
+import { columnOf, faultAt, refuseLateness, type Env, type Planning, type Scope } from './planning.ts'
 import { columnNamed, type Column, type Relation } from './relation.ts'
 import { firstPart, hasBounds, refuseModifiers, refuseSample } from './modifiers.ts'
 import { noteDistinct, noteGroups } from './sharing/group-meetings.ts'
@@ -68,6 +68,8 @@ async function setOf(planning: Planning, node: QueryNode, env: Env, outer?: Scop
         part,
         `One side gives ${gives[left.kind]}, the other one ${gives[right.kind]}: write two INSERTs into one stream.`,
       )
+    if (left.kind === 'windows')
+      refuseLateness(planning, firstPart(node.right!), 'write two INSERTs into one stream.')
     refuseModifiers(planning, node, left, false)
   }
   return {

@@ -1,7 +1,7 @@
 // EXISTS and IN over streams, in WHERE: whether a row has another one within a span of time, or in the same window.
 import { passedIn } from '../windows/window-sql.ts'
 import { isEqualIn } from './joins.ts'
-import { columnOf, faultAt, timed, type FromPart, type Planning } from './planning.ts'
+import { columnOf, faultAt, refuseLateness, timed, type FromPart, type Planning } from './planning.ts'
 import { withSubqueryMeeting } from './sharing/join-meetings.ts'
 import { withTime, type Need, type Relation } from './relation.ts'
 import { spansOf } from './spans.ts'
@@ -37,6 +37,7 @@ export async function withSubqueries(
         expression,
         `A subquery in an expression reads a stream, which never ends: join the stream instead, or read a file; whether there is such a row may be asked in WHERE alone, within a time, as in ${form}.`,
       )
+    refuseLateness(planning, expression, 'a row may take back what there was without it.')
     const outer = withSubqueryMeeting(
       planning,
       { expression, isNegated: !where.includes(expression) },

@@ -9,7 +9,16 @@ import {
 import { windowSql } from '../windows/window-sql.ts'
 import { windowColumns } from '../windows/window.ts'
 import { baseOf } from './expressions.ts'
-import { columnOf, durationOf, faultAt, markRead, timed, type Planning, type Scope } from './planning.ts'
+import {
+  columnOf,
+  durationOf,
+  faultAt,
+  markRead,
+  refuseLateness,
+  timed,
+  type Planning,
+  type Scope,
+} from './planning.ts'
 import type { PlannedWindow } from './query-plan.ts'
 import { imagesOf, noteMeeting } from './sharing/meetings.ts'
 import { withoutRole, type Column, type Need, type Relation } from './relation.ts'
@@ -75,6 +84,7 @@ export async function windowTable(
   const scope = { bindings: [{ name: table.alias, relation }] }
   const time = timed(planning, relation, columnOf(planning, call.time, scope), call.time)
   const keys = call.keys.map((key) => keyOf(planning, key, scope))
+  if (!isByRow || relation.kind !== 'rows') refuseLateness(planning, table, noLateness(window, isByRow))
   planning.windows.push(window)
   if (!isByRow)
     noteMeeting(planning, relation, {
@@ -127,6 +137,12 @@ function keyOf(planning: Planning, key: Expression, scope: Scope): Column['base'
     (part) => void (part.class === 'COLUMN_REF' && markRead(columnOf(planning, part, scope))),
   )
   return baseOf(planning, key, scope)
+}
+
+function noLateness({ kind }: PlannedWindow, isByRow: boolean): string {
+  return isByRow
+    ? 'these windows are of results, which do not come again.'
+    : `a row may change where windows of ${kind.toUpperCase()} begin and end. They can in TUMBLE, HOP and CUMULATE.`
 }
 
 /** The last millisecond of a window is after its window_time: rows of it may come until the watermark is at its end, or past that of a session. */

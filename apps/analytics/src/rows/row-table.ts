@@ -93,10 +93,15 @@ export class RowTable {
       await session.run(`SELECT (${shape.time})::TIMESTAMP FROM ${held}`)
       await session.run(`ALTER TABLE ${held} ADD COLUMN millrace_time TIMESTAMP`)
     }
-    await session.run(
-      `CREATE OR REPLACE TEMP VIEW ${quotedName(shape.relation)} AS SELECT ${table.#shown()} FROM ${held}`,
-    )
+    await table.show()
     return table
+  }
+
+  /** Has the view show rows of a table or SELECT that has the columns; without it those that are held. */
+  async show(rows = quotedName(this.shape.held)): Promise<void> {
+    await this.#session.run(
+      `CREATE OR REPLACE TEMP VIEW ${quotedName(this.shape.relation)} AS SELECT ${this.#shown()} FROM ${rows}`,
+    )
   }
 
   /** Bytes of records that wait to be loaded. */

@@ -2,8 +2,11 @@
 import type { StreamRecord } from 'millrace'
 import { shardIdOf } from 'millrace/protocol'
 import type { EngineSession } from '../engine/index.ts'
-import type { PlannedInput } from '../plan/query-plan.ts'
+import type { PlannedInput, PlannedWindow } from '../plan/query-plan.ts'
 import { spoolColumns, type RefusedRow, type RowTable } from '../rows/index.ts'
+import { stepStart } from '../windows/lateness.ts'
+import { until } from '../windows/window-sql.ts'
+import { lastEnd } from '../windows/window.ts'
 import { inputKey } from './place/query-place.ts'
 
 /** A record by its place. */
@@ -16,6 +19,8 @@ export interface TakenRows {
   readonly count: number
   readonly refused: readonly RefusedRow[]
   readonly late: readonly RowPlace[]
+  /** How many rows change results that are written already. */
+  readonly again: number
 }
 
 /** Sequence numbers that are no rows, by shard. */
@@ -39,6 +44,7 @@ export class HeldInput {
   readonly remembersLate: boolean
   #late = new Map<number, Set<number>>()
   #count = 0
+  #again = 0
   #changes = 0
 
   constructor(
@@ -58,6 +64,21 @@ export class HeldInput {
   /** Rows that are held. */
   get count(): number {
     return this.#count
+  }
+
+  /** Rows of the last `take` that change results that are written already. */
+  get again(): number {
+    return this.#again
+  }
+
+  /** Name of the table of the rows of the last `take`, as SQL writes it. */
+  get fresh(): string {
+    return this.#table.fresh
+  }
+
+  /** Has statements read rows of another table or SELECT in the place of those that are held; undefined: of these again. */
+  show(rows?: string): Promise<void> {
+    return this.#table.show(rows)
   }
 
   get waitingBytes(): number {
@@ -90,7 +111,7 @@ export class HeldInput {
     if (!this.isTimed) {
       await this.#table.keep()
       this.#count += count
-      return { count, refused, late: [] }
+      return { count, refused, late: [], again: 0 }
     }
     const { fresh } = this.#table
     const isLate = this.input.late === undefined ? 'false' : `(${this.input.late})`
@@ -103,7 +124,12 @@ export class HeldInput {
     this.#count += kept
     await this.#tidy(kept)
     const reason = 'The row has no time of the years 1 to 9999.'
-    return { count, refused: [...refused, ...timeless.map((row) => ({ ...row, reason }))], late }
+    return {
+      count,
+      refused: [...refused, ...timeless.map((row) => ({ ...row, reason }))],
+      late,
+      again: this.#again,
+    }
   }
 
   /** Holds what was added with `addAgain`. */
@@ -139,11 +165,11 @@ export class HeldInput {
     return new Map(rows.map(({ shard, first }) => [shardIdOf(Number(shard)), Number(first)]))
   }
 
-  /** Windows that begin at different times among the rows that are held. */
-  async windowsOpen(length: number, offset: number): Promise<number> {
+  /** Windows that begin at different times among the rows that are held, and that the watermark that is set has not passed. */
+  async windowsOpen(window: PlannedWindow): Promise<number> {
     if (this.#count === 0) return 0
     const [row] = await this.#session.rows(
-      `SELECT count(DISTINCT (epoch_us(millrace_time) - ${offset}) // ${length}) AS count FROM ${this.input.held}`,
+      `SELECT count(DISTINCT ${stepStart(window, 'millrace_time')}) AS count FROM ${this.input.held} WHERE ${lastEnd(window, 'millrace_time')} > ${until}`,
     )
     return Number(row!['count'])
   }
@@ -178,9 +204,11 @@ export class HeldInput {
 
   /** Learns the latest times of the last load, and returns whether it has rows that do not count. */
   async #learn(counts: string): Promise<boolean> {
+    const again = this.input.again === undefined ? 'false' : `${HAS_TIME} AND (${this.input.again})`
     const rows = await this.#session.rows(
-      `SELECT ${SHARD} AS shard, epoch_us(max(millrace_time) FILTER (${HAS_TIME})) AS latest, bool_and(coalesce(${counts}, false)) AS is_good FROM ${this.#table.fresh} GROUP BY 1`,
+      `SELECT ${SHARD} AS shard, epoch_us(max(millrace_time) FILTER (${HAS_TIME})) AS latest, bool_and(coalesce(${counts}, false)) AS is_good, count(*) FILTER (${again}) AS again FROM ${this.#table.fresh} GROUP BY 1`,
     )
+    this.#again = rows.reduce((sum, row) => sum + Number(row['again']), 0)
     for (const { shard, latest } of rows)
       if (latest !== null)
         this.latest.set(Number(shard), Math.max(this.latest.get(Number(shard)) ?? -Infinity, Number(latest)))

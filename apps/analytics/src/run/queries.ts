@@ -301,6 +301,7 @@ function failedReport({ version }: QueryDefinition, reason: string, at: number):
     windowsOpen: 0,
     rowsRead: 0,
     rowsLate: 0,
+    rowsCountedLate: 0,
     rowsRefused: 0,
     rowsWritten: 0,
     rowsPerSecond: 0,

@@ -196,6 +196,7 @@ export class QueryRun {
     signal.addEventListener('abort', end)
     try {
       parts.onResumed?.(run)
+      await tables.heldSince(place.heldSince)
       await run.#replay(signal)
       if (prepared !== undefined && store.progress.definition.version === definition.version) {
         await run.#read(place.positions, prepared.positions, signal)
@@ -342,10 +343,10 @@ export class QueryRun {
     await this.#tables.between(before, before)
     const results: Result[] = []
     for (const held of this.#tables.inputs) {
-      const { refused, late } = await held.take()
+      const { refused, late, again } = await held.take()
       results.push(...this.#retained.late(held.input.stream, late))
       results.push(...this.#retained.refused(held.input.stream, refused))
-      this.#meter.took(held.input.stream, { late, refused })
+      this.#meter.took(held.input.stream, { late, refused, again })
     }
     this.#meter.stepped()
     this.#retained.forget()
@@ -366,6 +367,7 @@ export class QueryRun {
   ): AsyncGenerator<Result, void, undefined> {
     yield* first
     yield* this.#tables.results('rows')
+    yield* this.#tables.resultsAgain(before)
     if (watermark === before) return
     await this.#tables.between(before, watermark)
     yield* this.#tables.results('timed')

@@ -12,6 +12,7 @@ import { columnsRead } from '../streams/plan-streams.ts'
 import { withRecordColumns } from '../streams/stream-columns.ts'
 import { outputOf } from '../streams/outputs.ts'
 import { HeldInput } from './held-input.ts'
+import { changedResults } from './lateness/changed-results.ts'
 import { resultRecord, type Result } from './results/results.ts'
 import type { Boundaries } from './time/watermark.ts'
 
@@ -40,6 +41,7 @@ export class QueryTables implements Disposable {
   readonly streams: readonly string[]
   readonly #session: EngineSession
   readonly #definition: QueryDefinition
+  #since = -Infinity
   readonly #spools: readonly string[]
 
   private constructor(
@@ -63,6 +65,7 @@ export class QueryTables implements Disposable {
       const plan = await planQuery(definition.sql, {
         parser: new SqlParser(session),
         isContinuous: true,
+        lateness: latenessOf(definition),
         columnsOf,
       })
       const inputs: HeldInput[] = []
@@ -110,10 +113,10 @@ export class QueryTables implements Disposable {
 
   /** Windows of the first statement that hold rows; 0 where they begin at any time. */
   async windowsOpen(): Promise<number> {
-    const [first] = this.boundaries ?? []
-    if (first === undefined) return 0
+    const window = this.plan.statements.find(({ kind }) => kind === 'windows')?.windows[0]
+    if (this.boundaries === undefined || window === undefined) return 0
     let most = 0
-    for (const held of this.timed) most = Math.max(most, await held.windowsOpen(first.length, first.offset))
+    for (const held of this.timed) most = Math.max(most, await held.windowsOpen(window))
     return most
   }
 
@@ -133,18 +136,53 @@ export class QueryTables implements Disposable {
     )
   }
 
+  /** Sets from which watermark on rows of windows are held for as long as they may come late; microseconds. */
+  async heldSince(watermark: number | undefined): Promise<void> {
+    const since = watermark ?? -Infinity
+    this.#since = since
+    await this.#session.run(
+      `SET VARIABLE millrace_since = ${momentSql(Number.isFinite(since) ? since : null)}`,
+    )
+  }
+
+  /** Gives results up to a watermark that rows of the last takes have changed, in an order that is always the same. */
+  async *resultsAgain(watermark: number | null): AsyncGenerator<Result, void, undefined> {
+    if (watermark === null || this.inputs.every(({ again }) => again === 0)) return
+    const lateness = latenessOf(this.#definition)
+    await this.between(Math.max(watermark - lateness, this.#since), watermark)
+    const { statements } = this.plan
+    const changed = changedResults({ session: this.#session, statements, inputs: this.inputs, lateness })
+    for await (const { statement, sql } of changed) yield* this.#resultsOf(statement, sql)
+  }
+
   /** Gives the results of statements whose results come of each row alone, or of all others, in an order that is always the same. */
   async *results(kind: 'rows' | 'timed'): AsyncGenerator<Result, void, undefined> {
     for (const statement of this.plan.statements) {
       if ((statement.kind === 'rows') !== (kind === 'rows')) continue
       // Rows of a batch stand in the order of the stream; what is computed of many has none by itself.
-      const target = outputOf(this.#definition, statement.target!)
-      const sql = kind === 'rows' ? statement.sql : `SELECT * FROM (${statement.sql}) ORDER BY ALL`
-      const stream = await this.#session.stream(sql)
-      for await (const rows of stream.rows())
-        for (const row of rows) yield { target, record: resultRecord(row, statement.targetColumns) }
+      if (kind === 'timed') yield* this.#resultsOf(statement, statement.sql)
+      else yield* this.#resultsAsTheyCome(statement, statement.sql)
     }
   }
+
+  #resultsOf(statement: PlannedStatement, sql: string): AsyncGenerator<Result, void, undefined> {
+    return this.#resultsAsTheyCome(statement, `SELECT * FROM (${sql}) ORDER BY ALL`)
+  }
+
+  async *#resultsAsTheyCome(
+    { target, targetColumns }: PlannedStatement,
+    sql: string,
+  ): AsyncGenerator<Result, void, undefined> {
+    const output = outputOf(this.#definition, target!)
+    const stream = await this.#session.stream(sql)
+    for await (const rows of stream.rows())
+      for (const row of rows) yield { target: output, record: resultRecord(row, targetColumns) }
+  }
+}
+
+/** Microseconds by which rows may come late and count still. */
+function latenessOf({ time }: QueryDefinition): number {
+  return (time.latenessMs ?? 0) * 1000
 }
 
 function columnsOfStream(definition: QueryDefinition, stream: string): readonly RowColumn[] {

@@ -5,7 +5,7 @@ import {
   type QueryReport,
   type QueryShardReport,
 } from 'millrace/protocol'
-import type { RowPlace } from './held-input.ts'
+import type { RowPlace, TakenRows } from './held-input.ts'
 import { isByArrival, type QueryTables } from './query-tables.ts'
 import type { StreamSource } from './reading/stream-source.ts'
 
@@ -29,6 +29,7 @@ export class RunMeter {
   readonly #monotonic: () => number
   #rowsRead = 0
   #rowsLate = 0
+  #rowsCountedLate = 0
   #rowsRefused = 0
   #rowsWritten = 0
   #rowsTrimmed = 0
@@ -36,6 +37,8 @@ export class RunMeter {
   /** Of the step under way. */
   readonly #late = new Set<string>()
   readonly #refused = new Set<string>()
+  /** By stream. */
+  readonly #countedLate = new Map<string, number>()
   #lastResultAt: number | undefined
   #waitsFor: string | undefined
   #reported: { readonly at: number; readonly rowsRead: number } | undefined
@@ -49,11 +52,9 @@ export class RunMeter {
     this.#rowsRead += records
   }
 
-  /** Counts rows of a step that did not count in an input: once, however many inputs read the stream. */
-  took(
-    stream: string,
-    { late, refused }: { readonly late: readonly RowPlace[]; readonly refused: readonly RowPlace[] },
-  ): void {
+  /** Counts rows of a step that did not count in an input, or changed results: once, however many inputs read the stream. */
+  took(stream: string, { late, refused, again }: Pick<TakenRows, 'late' | 'refused' | 'again'>): void {
+    this.#countedLate.set(stream, Math.max(this.#countedLate.get(stream) ?? 0, again))
     for (const place of late) this.#late.add(nameOf(stream, place))
     for (const place of refused) this.#refused.add(nameOf(stream, place))
   }
@@ -62,6 +63,8 @@ export class RunMeter {
   stepped(): void {
     this.#rowsLate += this.#late.size
     this.#rowsRefused += this.#refused.size
+    for (const rows of this.#countedLate.values()) this.#rowsCountedLate += rows
+    this.#countedLate.clear()
     this.#late.clear()
     this.#refused.clear()
   }
@@ -118,6 +121,7 @@ export class RunMeter {
       windowsOpen,
       rowsRead: this.#rowsRead,
       rowsLate: this.#rowsLate,
+      rowsCountedLate: this.#rowsCountedLate,
       rowsRefused: this.#rowsRefused,
       rowsWritten: this.#rowsWritten,
       rowsPerSecond: this.#rate(),

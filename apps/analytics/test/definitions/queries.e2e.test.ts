@@ -25,7 +25,7 @@ describe('createQuery', () => {
         sql: `${counted('per_minute')}; ${counted('kept')}`,
         state: 'running',
         from: 'TRIM_HORIZON',
-        time: { outOfOrderMs: 5000, idleMs: 30_000 },
+        time: { outOfOrderMs: 5000, idleMs: 30_000, latenessMs: 0 },
         columns: { clicks: { page: 'VARCHAR', ms: 'BIGINT', ts: 'TIMESTAMP' } },
         lateTo: 'too_late',
         errorsTo: 'broken',
@@ -153,6 +153,19 @@ describe('createQuery', () => {
       'Columns of silent are given',
     ],
     ['a time out of bounds', { sql: counted('x'), time: { idleMs: 5 } }, 'is 5 ms: it lies between'],
+    [
+      'a lateness out of bounds',
+      { sql: counted('x'), time: { latenessMs: -1 } },
+      'is -1 ms: it lies between',
+    ],
+    [
+      'late rows in a session',
+      {
+        sql: `INSERT INTO x SELECT window_end, count(*) FROM SESSION(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' MINUTE) GROUP BY window_start, window_end`,
+        time: { latenessMs: 1 },
+      },
+      'windows of SESSION begin and end',
+    ],
     ['no SQL', { sql: ' ' }, 'There is no SQL'],
   ])('refuses %s, and makes nothing', async (_, input, message) => {
     const before = await door.streamNames()

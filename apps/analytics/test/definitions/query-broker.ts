@@ -30,6 +30,7 @@ export const reportWith = (changes: Partial<QueryReport>): QueryReport => ({
   windowsOpen: 0,
   rowsRead: 0,
   rowsLate: 0,
+  rowsCountedLate: 0,
   rowsRefused: 0,
   rowsWritten: 0,
   rowsPerSecond: 0,

@@ -17,6 +17,7 @@ interface MakeFlags extends SqlFlags, ConnectionFlags {
   readonly from?: string
   readonly outOfOrder?: number
   readonly idle?: number
+  readonly lateness?: number
   readonly lateTo?: string
   readonly errorsTo?: string
   readonly column: Columns
@@ -60,6 +61,10 @@ export function createVerb(terminal: Terminal): Command {
     {
       line: 'millrace query create views --file views.sql --from 1h --late-to late_clicks --errors-to bad_clicks',
       says: 'from an hour ago; rows that are late or cannot be taken go to streams of their own',
+    },
+    {
+      line: 'millrace query create views --file views.sql --lateness 1h',
+      says: 'rows that are up to an hour late change the results of their windows, which are then written again',
     },
     {
       line: 'millrace query create costly --file costly.sql --column orders.price=DOUBLE --column orders.bought=TIMESTAMP',
@@ -128,6 +133,11 @@ function withSettings(command: Command): Command {
       duration,
     )
     .option('--idle <duration>', 'a shard without rows for so long is not waited for (30s)', duration)
+    .option(
+      '--lateness <duration>',
+      'how much later a row may come and count still: its windows then give their results again (0s)',
+      duration,
+    )
     .option('--late-to <stream>', 'where rows go that come too late; left out: they are counted')
     .option(
       '--errors-to <stream>',
@@ -142,6 +152,7 @@ function settingsOf({
   from,
   outOfOrder,
   idle,
+  lateness,
   lateTo,
   errorsTo,
   column,
@@ -150,6 +161,7 @@ function settingsOf({
   const time = {
     ...(outOfOrder !== undefined && { outOfOrderMs: outOfOrder }),
     ...(idle !== undefined && { idleMs: idle }),
+    ...(lateness !== undefined && { latenessMs: lateness }),
   }
   return {
     ...(from !== undefined && { from: startOf(from) }),

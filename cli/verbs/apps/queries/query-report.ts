@@ -1,5 +1,5 @@
 // Formats queries for people: lists, one with its settings, and one with what it reads and writes and how it stands. Pure.
-import type { QueryReport, QueryStart } from '../../../../protocol/apps/query-definition.ts'
+import type { QueryReport, QueryStart, QueryTime } from '../../../../protocol/apps/query-definition.ts'
 import { countOf, formatCount, formatDuration, formatRate, shortShardId } from '../../../output/amounts.ts'
 import { formatFields, formatTable, type Room } from '../../../output/table.ts'
 import type {
@@ -57,6 +57,7 @@ export function queryReport({ name, definition, report, reason }: QueryDescripti
     ['begins at', startText(from)],
     ['out of order', formatDuration(time.outOfOrderMs)],
     ['idle after', formatDuration(time.idleMs)],
+    ...latenessFields(time),
     ['late rows', lateTo === undefined ? 'are counted' : `go to ${lateTo}`],
     ['bad rows', errorsTo === undefined ? 'are counted' : `go to ${errorsTo}`],
     ...Object.entries(columns).map(
@@ -83,6 +84,7 @@ export function explanationReport(
     ['why', reason ?? 'results flow'],
     ['out of order', formatDuration(time.outOfOrderMs)],
     ['idle after', formatDuration(time.idleMs)],
+    ...latenessFields(time),
     ...(lateTo === undefined ? [] : [['late rows to', lateTo] as const]),
     ...(errorsTo === undefined ? [] : [['bad rows to', errorsTo] as const]),
     ...(report === undefined ? [] : figures(report)),
@@ -159,6 +161,10 @@ function kindText({ kind, windows }: SqlExplanation['statements'][number]): stri
   }
 }
 
+function latenessFields({ latenessMs = 0 }: QueryTime): Fields {
+  return latenessMs === 0 ? [] : [['late rows count for', formatDuration(latenessMs)]]
+}
+
 function figures(report: QueryReport): Fields {
   return [
     ['watermark', timeText(report.watermark)],
@@ -166,6 +172,9 @@ function figures(report: QueryReport): Fields {
     ['rows held', formatCount(report.rowsHeld)],
     ['rows read', `${formatCount(report.rowsRead)}, ${formatRate(report.rowsPerSecond, 'row')}`],
     ['rows late', formatCount(report.rowsLate)],
+    ...(report.rowsCountedLate > 0
+      ? [['rows that changed results', formatCount(report.rowsCountedLate)] as const]
+      : []),
     ['rows refused', formatCount(report.rowsRefused)],
     ['results', countOf(report.rowsWritten, 'row')],
     ['last result', timeText(report.lastResultAt)],

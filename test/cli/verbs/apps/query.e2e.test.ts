@@ -72,6 +72,8 @@ describe('millrace query', () => {
         '2s',
         '--idle',
         '1m',
+        '--lateness',
+        '1h',
         '--late-to',
         'late',
         '--errors-to',
@@ -88,7 +90,7 @@ describe('millrace query', () => {
       definition: {
         sql: `${views}\n`,
         from: 'LATEST',
-        time: { outOfOrderMs: 2000, idleMs: 60_000 },
+        time: { outOfOrderMs: 2000, idleMs: 60_000, latenessMs: 3_600_000 },
         columns: { clicks: { page: 'VARCHAR' } },
         lateTo: 'late',
         errorsTo: 'bad',
@@ -182,7 +184,7 @@ describe('millrace query', () => {
     await using client = await connect(daemon().url)
     const bySeen = views.replace('arrival_time', 'seen').replace('views_per_minute', 'seen_per_minute')
     const types = ['--column', 'clicks.page=VARCHAR', '--column', 'clicks.seen=TIMESTAMP']
-    await said(['create', 'timed', '--sql', bySeen, ...types])
+    await said(['create', 'timed', '--sql', bySeen, '--lateness', '1h', ...types])
     // As an app that runs.
     const hosts = client.documents(queryKinds.hosts)
     await hosts.put('an-app', { beat: 1 })
@@ -197,6 +199,7 @@ describe('millrace query', () => {
       windowsOpen: 3,
       rowsRead: 5000,
       rowsLate: 2,
+      rowsCountedLate: 4,
       rowsRefused: 1,
       rowsWritten: 7,
       rowsPerSecond: 40.2,
@@ -218,10 +221,13 @@ describe('millrace query', () => {
       /why +Shard 1 of clicks has not passed 12:01\.\n/,
       /watermark +2026-01-01T00:00:00\.000Z\n/,
       /rows held +1,203\n/,
+      /late rows count for +1 h\n/,
+      /rows that changed results +4\n/,
       /rows read +5,000, 40 rows\/s\n/,
       /clicks +0 +12 +1970-01-01T00:00:02\.000Z +1\.5 s +-\n/,
       /clicks +1 +12 +1970-01-01T00:00:01\.000Z +1\.5 s +holds it\n/,
       /clicks +2 +12 +- +1\.5 s +idle: not waited for\n/,
+      /clicks +seen +1 h +/,
     ])
       expect(text).toMatch(part)
     await hosts.put('an-app', { beat: 2 })

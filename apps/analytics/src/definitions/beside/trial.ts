@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError, type Client, type StreamPosition } from 'millrace'
 import { queryKinds, type BesideQuery, type QueryDefinition } from 'millrace/protocol'
-import type { QueryPlace, QueryProgress } from '../../run/place/query-place.ts'
+import { heldAnew, type QueryPlace, type QueryProgress } from '../../run/place/query-place.ts'
 import { beginOf } from '../../run/reading/stream-ranges.ts'
 import { outputOf } from '../../streams/outputs.ts'
 import { checkCircles } from '../circles.ts'
@@ -181,7 +181,7 @@ async function withStreams(
       (await beginOf(client, { stream }, of.before.from, new AbortController().signal))
     replayFrom[stream] = place.replayFrom[stream] ?? positions[stream]
   }
-  return { ...place, positions, replayFrom }
+  return { ...heldAnew(place), positions, replayFrom }
 }
 
 async function checkMissing(client: Client, streams: readonly string[]): Promise<void> {

@@ -1,7 +1,15 @@
 // OVER: values over the rows before a row. Its frame says for how long rows are held, or how many.
 import { passedIn } from '../../windows/window-sql.ts'
 import { baseOf } from '../expressions.ts'
-import { columnOf, faultAt, timed, type Planning, type Scope, type Timed } from '../planning.ts'
+import {
+  columnOf,
+  faultAt,
+  refuseLateness,
+  timed,
+  type Planning,
+  type Scope,
+  type Timed,
+} from '../planning.ts'
 import type { Column, Need, Relation } from '../relation.ts'
 import { imagesOf, noteMeeting } from '../sharing/meetings.ts'
 import {
@@ -49,6 +57,7 @@ export async function withOvers(
   settleTies(planning, node, scope)
   if (overs.length === 0) return relation
   if (order === undefined) return { ...relation, passes: false, isOneToOne: false }
+  refuseLateness(planning, overs[0], 'a row would change the results of all rows after it.')
   const reaches = new Map<Expression, Reach>()
   for (const over of ranging) reaches.set(over, await reachOf(planning, over, relation))
   const time = timed(planning, relation, columnOf(planning, order, scope), order)

@@ -22,6 +22,11 @@ export interface QueryPlace {
   readonly replayFrom: StreamPositions
   /** Only of inputs in which rows decide on the windows of others. */
   readonly late: LateRows
+  /**
+   * Windows that ended up to this watermark are not given again, whatever comes late: not all of their rows are held. Microseconds; left
+   * out: none.
+   */
+  readonly heldSince?: number
 }
 
 /** A step that began at the place and that writes. */
@@ -55,13 +60,19 @@ export interface QueryProgress {
  * reads the rows again that its own windows hold, which may be longer.
  */
 export function placeFor({ promoted, version }: QueryDefinition, progress: QueryProgress): QueryPlace {
-  const place = progress.place!
-  if (promoted === undefined || progress.definition.version === version) return place
+  if (progress.definition.version === version) return progress.place!
+  const place = heldAnew(progress.place!)
+  if (promoted === undefined) return place
   const positions = { ...promoted.positions, ...place.positions }
   const replayFrom: Record<string, StreamPosition> = { ...promoted.replayFrom, ...place.replayFrom }
   for (const [stream, from] of Object.entries(promoted.replayFrom))
     replayFrom[stream] = earliest(replayFrom[stream]!, from)
   return { ...place, positions, replayFrom }
+}
+
+/** Returns the place as another definition takes it up: of windows that have ended, rows are not held for as long as it may ask. */
+export function heldAnew(place: QueryPlace): QueryPlace {
+  return place.watermark === null ? place : { ...place, heldSince: place.watermark }
 }
 
 /** The name of an input in `LateRows`: whatever its number, the same in another plan. */
