@@ -13,7 +13,7 @@ import { runQueries } from './run/queries.ts'
 
 /** Serves until `close`. Rejects with a sentence for the operator where it cannot. */
 export const serveApp: ServeApp = async ({ broker, options }, tell) => {
-  const { spoolDir, memory, threads } = analyticsOptionsIn(options)
+  const { spoolDir, memory, threads, referenceRefresh, referenceSize } = analyticsOptionsIn(options)
   const { url, ...access } = broker
   // What was opened last is closed first.
   const closers: (() => Promise<void>)[] = []
@@ -41,6 +41,7 @@ export const serveApp: ServeApp = async ({ broker, options }, tell) => {
       client,
       engine,
       directory,
+      reference: { refreshMs: referenceRefresh, bytesMax: referenceSize },
       own: randomUUID(),
       now: Date.now,
       monotonic: () => performance.now(),

@@ -8,6 +8,10 @@ export interface AnalyticsOptions {
   /** Bytes that all queries may hold in memory. */
   readonly memory: number
   readonly threads: number
+  /** How often it is asked whether a file from elsewhere has changed, in milliseconds. */
+  readonly referenceRefresh: number
+  /** Bytes that such a file may have. */
+  readonly referenceSize: number
 }
 
 /** Takes options that came over a channel. They were checked by the table, in this version: what is missing is a defect. */

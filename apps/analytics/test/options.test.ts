@@ -17,6 +17,8 @@ it('the options of the app have the defaults of the table, where nothing is said
   expect(analyticsOptionsIn(appOptions(resolveConfig({ flags: {} }).values, 'analytics'))).toEqual({
     memory: 1024 ** 3,
     threads: 1,
+    referenceRefresh: 60_000,
+    referenceSize: 256 * 1024 ** 2,
   })
 })
 

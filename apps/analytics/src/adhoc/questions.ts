@@ -8,6 +8,7 @@ import { PlanFault } from '../plan/plan-fault.ts'
 import type { PlannedInput, PlannedStatement } from '../plan/query-plan.ts'
 import { SqlParser } from '../plan/text/parser.ts'
 import { quotedText, RowTable, type RefusedRow, type RowColumn } from '../rows/index.ts'
+import { ReferenceFault, References } from '../reference/index.ts'
 import { bindFault, columnsRead, planStreams, type StreamsPlan } from '../streams/plan-streams.ts'
 import { streamColumns, type GivenColumns } from '../streams/stream-columns.ts'
 
@@ -51,6 +52,7 @@ export class Questions implements AsyncDisposable {
   readonly #engine: Engine
   readonly #session: EngineSession
   readonly #parser: SqlParser
+  readonly #references: References
   #count = 0
   /** Of the last question. */
   #planned: StreamsPlan | undefined
@@ -60,6 +62,7 @@ export class Questions implements AsyncDisposable {
     this.#engine = engine
     this.#session = session
     this.#parser = new SqlParser(session)
+    this.#references = new References({ directory: join(options.directory, 'files') })
   }
 
   static async open(options: QuestionsOptions): Promise<Questions> {
@@ -95,6 +98,7 @@ export class Questions implements AsyncDisposable {
   }
 
   close(): Promise<void> {
+    this.#references.close()
     return this.#engine.close()
   }
 
@@ -111,8 +115,10 @@ export class Questions implements AsyncDisposable {
       return await work()
     } catch (error) {
       signal?.throwIfAborted()
-      const isBinding = error instanceof EngineFault && error.code === 'bind'
-      throw isBinding && this.#planned !== undefined ? bindFault(error, { text: sql }, this.#planned) : error
+      if (!(error instanceof EngineFault)) throw error
+      if (error.code === 'bind' && this.#planned !== undefined)
+        throw bindFault(error, { text: sql }, this.#planned)
+      throw new EngineFault(error.code, this.#references.named(error.message), { cause: error })
     } finally {
       signal?.removeEventListener('abort', stop)
     }
@@ -131,6 +137,7 @@ export class Questions implements AsyncDisposable {
     if (statement.target !== undefined) {
       throw new PlanFault(sql, 0, 'A question writes to no stream: write the SELECT alone.')
     }
+    await this.#references.load(statement.files, options.signal)
     let refused = 0
     let firstRefused: Answer['firstRefused']
     let before = 0
@@ -152,7 +159,8 @@ export class Questions implements AsyncDisposable {
   }
 
   #plan(sql: string, options: AskOptions): Promise<StreamsPlan> {
-    return planStreams(sql, { parser: this.#parser, isContinuous: false }, (input) =>
+    const pathOf = (name: string): string => this.#references.pathOf(name)
+    return planStreams(sql, { parser: this.#parser, isContinuous: false, pathOf }, (input) =>
       streamColumns({
         client: this.#options.client,
         session: this.#session,
@@ -234,6 +242,6 @@ function beginOf({ arrival }: PlannedInput): Position {
 }
 
 /** Whether an error says what is wrong with the question. */
-export function isQuestionFault(error: unknown): error is PlanFault | EngineFault {
-  return error instanceof PlanFault || error instanceof EngineFault
+export function isQuestionFault(error: unknown): error is PlanFault | EngineFault | ReferenceFault {
+  return error instanceof PlanFault || error instanceof EngineFault || error instanceof ReferenceFault
 }

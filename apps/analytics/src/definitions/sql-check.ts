@@ -10,6 +10,7 @@ import { PlanFault } from '../plan/plan-fault.ts'
 import type { PlannedStatement } from '../plan/query-plan.ts'
 import { SqlParser } from '../plan/text/parser.ts'
 import { isRecordColumn, quotedText, RowTable, type RowColumn } from '../rows/index.ts'
+import { ReferenceFault, References } from '../reference/index.ts'
 import { bindFault, columnsRead, planStreams, type StreamsPlan } from '../streams/plan-streams.ts'
 import { givenBy, sampledColumns, withRecordColumns, type GivenColumns } from '../streams/stream-columns.ts'
 import { lengths } from './bounds.ts'
@@ -50,6 +51,7 @@ export interface CheckedSql extends StreamsPlan {
 /** Checks SQL. Rejects with QueryError `invalid`, and as the client does, as with `streamNotFound`. */
 export async function checkSql(client: Client, asked: SqlToCheck): Promise<CheckedSql> {
   const directory = await mkdtemp(join(tmpdir(), 'millrace-query-'))
+  const references = new References({ directory: join(directory, 'files') })
   try {
     await using engine = await Engine.open({
       memory: MEMORY_BYTES,
@@ -57,13 +59,16 @@ export async function checkSql(client: Client, asked: SqlToCheck): Promise<Check
       spoolDir: join(directory, 'spilled'),
     })
     using session = await engine.session()
-    return await new SqlCheck({ client, session, directory, asked }).checked()
+    return await new SqlCheck({ client, session, references, directory, asked }).checked()
   } catch (error) {
     if (error instanceof PlanFault)
       throw new QueryError('invalid', error.message, { place: error.place, cause: error })
-    if (error instanceof EngineFault) throw new QueryError('invalid', error.message, { cause: error })
+    if (error instanceof EngineFault)
+      throw new QueryError('invalid', references.named(error.message), { cause: error })
+    if (error instanceof ReferenceFault) throw new QueryError('invalid', error.message, { cause: error })
     throw error
   } finally {
+    references.close()
     await rm(directory, { recursive: true, force: true })
   }
 }
@@ -71,6 +76,7 @@ export async function checkSql(client: Client, asked: SqlToCheck): Promise<Check
 interface SqlCheckParts {
   readonly client: Client
   readonly session: EngineSession
+  readonly references: References
   /** For samples and spools. */
   readonly directory: string
   readonly asked: SqlToCheck
@@ -85,11 +91,16 @@ class SqlCheck {
   }
 
   async checked(): Promise<CheckedSql> {
-    const { session, asked } = this.#parts
+    const { session, references, asked } = this.#parts
     const fields: Record<string, GivenColumns> = {}
     const planned = await planStreams(
       asked.sql,
-      { parser: new SqlParser(session), isContinuous: true, lateness: (asked.time?.latenessMs ?? 0) * 1000 },
+      {
+        parser: new SqlParser(session),
+        isContinuous: true,
+        lateness: (asked.time?.latenessMs ?? 0) * 1000,
+        pathOf: (name) => references.pathOf(name),
+      },
       async ({ stream }) => {
         fields[stream] = await this.#fieldsOf(stream)
         return withRecordColumns(fields[stream])
@@ -98,6 +109,7 @@ class SqlCheck {
     checkStreams(asked.sql, planned.plan, asked)
     checkFiles(asked.sql, planned.plan)
     checkGiven(asked.given, fields)
+    await references.load(planned.plan.statements.flatMap(({ files }) => files))
     await this.#createTables(planned)
     const results: (readonly ResultColumn[])[] = []
     for (const statement of planned.plan.statements) results.push(await this.#bound(statement, planned))

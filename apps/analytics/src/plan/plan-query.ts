@@ -13,6 +13,7 @@ import { firstPart } from './modifiers.ts'
 import { refuseLateness, type Planning } from './planning.ts'
 import type { PlannedStatement, PlannedWindow, QueryPlan } from './query-plan.ts'
 import type { Relation } from './relation.ts'
+import { putCopies } from './files/reference-tables.ts'
 import { queryOf } from './select.ts'
 import { plannedMeetings } from './sharing/meetings.ts'
 import { innerNames, splitStatements, type Statement } from './text/statements.ts'
@@ -31,6 +32,8 @@ export interface PlanOptions {
   readonly columnsOf?: (stream: string) => readonly string[] | undefined
   /** Targets that are no streams: only later statements of the text read them. */
   readonly inQuery?: readonly string[]
+  /** Where a file lies that the text names; left out: by that name. */
+  readonly pathOf?: ((name: string) => string) | undefined
 }
 
 /** Plans a text. Rejects with `PlanFault`. */
@@ -78,7 +81,13 @@ export async function planQuery(text: string, options: PlanOptions): Promise<Que
       parts: new WeakMap(),
       query: (below, env, outer) => queryOf(planning, below, env, outer),
     }
-    const planned = await plannedStatement(planning, statement, tree, inputs, kept)
+    const planned = await plannedStatement(
+      planning,
+      statement,
+      { tree, pathOf: options.pathOf },
+      inputs,
+      kept,
+    )
     if (planned !== undefined) statements.push(planned)
     else inQuery.set(statement.target!, { node: own, names: statement.targetColumns })
   }
@@ -127,7 +136,7 @@ async function checkConstants(node: QueryNode, text: string, parser: SqlParser):
 async function plannedStatement(
   planning: Planning,
   statement: Statement,
-  tree: Tree,
+  { tree, pathOf }: { readonly tree: Tree } & Pick<PlanOptions, 'pathOf'>,
   inputs: Inputs,
   inQuery: ReadonlySet<string>,
 ): Promise<PlannedStatement | undefined> {
@@ -144,6 +153,7 @@ async function plannedStatement(
   if (relation.kind === 'windows' && !tellsWindow(relation, planning.windows))
     refuseLateness(planning, firstPart(tree.statements[0]!.node), whichWindow)
   const numbers = await inputs.add(planning.sources, relation.needs)
+  if (pathOf !== undefined) putCopies(tree, pathOf)
   const batchSql = await parser.print(tree)
   if (isContinuous) for (const restrict of relation.restrict) restrict()
   return {

@@ -7,6 +7,7 @@ import { firstPart, hasBounds, refuseModifiers, refuseSample } from './modifiers
 import { noteDistinct, noteGroups } from './sharing/group-meetings.ts'
 import { imagesOfColumn } from './sharing/meetings.ts'
 import { withSubqueries, type EndlessSubquery } from './subqueries.ts'
+import { keepOrder } from './files/row-order.ts'
 import { fromOf, withTables } from './tables.ts'
 import { conjunction, conjuncts, eachExpression, type Expression, type QueryNode } from './text/tree.ts'
 
@@ -157,13 +158,15 @@ async function selectOf(planning: Planning, node: QueryNode, env: Env, outer?: S
   const columns = outputOf(planning, node, scope).map((column) => ofKind(column, over))
   refuseModifiers(planning, node, over, hasBounds(columns))
   noteDistinct(planning, node, { ...over, columns }, scope)
-  return {
+  const relation = {
     ...over,
     columns,
     open: openOf(node, scope),
     passes: over.passes && node.modifiers.length === 0,
     isOneToOne: over.isOneToOne && node.modifiers.length === 0 && !hasUnnest(node),
   }
+  keepOrder(planning, node, tables, relation)
+  return relation
 }
 
 /** Notes what a SELECT reads, and returns the subqueries of WHERE that read streams. */

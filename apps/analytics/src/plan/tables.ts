@@ -4,6 +4,7 @@ import { readExpressions } from './expressions.ts'
 import { joined } from './joins.ts'
 import { refuseSample } from './modifiers.ts'
 import { faultAt, refuseEndless, type Env, type FromPart, type Planning, type Scope } from './planning.ts'
+import { fileFault, readsFiles } from './files/reference-tables.ts'
 import { boundedRelation, streamRelation, type Relation, type Source } from './relation.ts'
 import {
   become,
@@ -122,6 +123,8 @@ async function namedTable(planning: Planning, table: TableRef, around: Surroundi
     )
   }
   if (isFile(name)) {
+    const fault = fileFault(name, { isTable: true })
+    if (fault !== undefined) throw faultAt(planning, table, fault)
     planning.files.push(name)
     return { table, relation: boundedRelation() }
   }
@@ -178,11 +181,20 @@ async function functionTable(planning: Planning, table: TableRef, around: Surrou
       table,
       `There are no windows ${kind.toUpperCase()}: there are ${Object.keys(windowForms).join(', ').toUpperCase()}.`,
     )
-  if (/^(read_|parquet_scan|glob$)/.test(kind))
-    for (const { value } of call.children! as { value?: { value?: unknown } }[])
-      if (typeof value?.value === 'string') planning.files.push(value.value)
+  if (readsFiles(kind)) readFiles(planning, table, call.children!)
   await readExpressions(planning, call.children, around.env, around.outer ?? { bindings: [] }, new Set())
   return { table, relation: boundedRelation() }
+}
+
+/** Files that a function is given: one, or a list. */
+function readFiles(planning: Planning, table: TableRef, given: readonly Expression[]): void {
+  for (const argument of given) {
+    const { value } = (argument['value'] ?? {}) as { value?: unknown }
+    const fault = typeof value === 'string' ? fileFault(value, { isTable: false }) : undefined
+    if (fault !== undefined) throw faultAt(planning, table, fault)
+    if (typeof value === 'string') planning.files.push(value)
+    else readFiles(planning, table, argument.children ?? [])
+  }
 }
 
 function namedRef(name: string, { query_location }: Expression): TableRef {

@@ -10,10 +10,11 @@ import {
 } from 'millrace/protocol'
 import { EngineFault, type Engine } from '../engine/index.ts'
 import { hashKeysOf } from './parts/part-range.ts'
+import { ReferenceFault } from '../reference/index.ts'
 import { ProgressStore, QueryTakenError } from './place/progress-store.ts'
 import { QueryHosts, type QueryHost } from './query-hosts.ts'
 import type { QueryProgress } from './place/query-place.ts'
-import { QueryRun } from './query-run.ts'
+import { QueryRun, type RunParts } from './query-run.ts'
 
 export interface QueriesParts {
   readonly client: Client
@@ -23,6 +24,8 @@ export interface QueriesParts {
   /** Name of this process, which no other has. */
   readonly own: string
   readonly now: () => number
+  /** How files from elsewhere are fetched. */
+  readonly reference?: RunParts['reference']
   /** Milliseconds that only go on. */
   readonly monotonic: () => number
   /** Takes what an operator should know. */
@@ -253,7 +256,9 @@ class Queries {
     this.#failures.set(name, { query, count, at: this.#parts.monotonic() })
     const reason = reasonOf(error)
     this.#parts.tell(`The query ${name} has failed, and is begun again.`, error)
-    await this.#put({ name, query }, failedReport(definition, reason, this.#parts.now())).catch(() => {})
+    await this.#put({ name, query }, failedReport(definition, { reason, error }, this.#parts.now())).catch(
+      () => {},
+    )
   }
 
   #report(): Promise<void> {
@@ -291,11 +296,16 @@ function reasonOf(error: unknown): string {
   return `The rows that it works on do not fit into the memory of the app: give it more (analytics-memory), or the query shorter windows. ${message}`
 }
 
-function failedReport({ version }: QueryDefinition, reason: string, at: number): QueryReport {
+function failedReport(
+  { version }: QueryDefinition,
+  { reason, error }: { readonly reason: string; readonly error: unknown },
+  at: number,
+): QueryReport {
   return {
     version,
     at,
-    state: 'failing',
+    // A file from elsewhere may come.
+    state: error instanceof ReferenceFault ? 'waiting' : 'failing',
     reason,
     rowsHeld: 0,
     windowsOpen: 0,

@@ -14,7 +14,7 @@ import {
   type QueryPlace,
   type StreamPositions,
 } from './place/query-place.ts'
-import { QueryTables, tablesParts } from './query-tables.ts'
+import { QueryTables, tablesParts, type QueryTablesParts } from './query-tables.ts'
 import { Retained } from './results/retained.ts'
 import { byTarget, inChunks, type Result } from './results/results.ts'
 import { RunMeter } from './run-meter.ts'
@@ -23,7 +23,7 @@ import { StreamSource } from './reading/stream-source.ts'
 import { pausing } from './time/pausing.ts'
 import { QueryClock } from './time/query-clock.ts'
 
-export interface RunParts {
+export interface RunParts extends Pick<QueryTablesParts, 'reference'> {
   readonly client: Client
   readonly engine: Engine
   /** For spools of this process. */
@@ -176,6 +176,7 @@ export class QueryRun {
   static async #begun(parts: RunParts, signal: AbortSignal): Promise<QueryRun> {
     const tables = await QueryTables.open(tablesParts(parts))
     try {
+      await tables.loadFiles(signal)
       const positions: Record<string, StreamPositions[string]> = {}
       for (const stream of tables.streams)
         positions[stream] = await beginOf(parts.client, shareOf(parts, stream), parts.definition.from, signal)
@@ -196,6 +197,7 @@ export class QueryRun {
     signal.addEventListener('abort', end)
     try {
       parts.onResumed?.(run)
+      await tables.loadFiles(signal)
       await tables.heldSince(place.heldSince)
       await run.#replay(signal)
       if (prepared !== undefined && store.progress.definition.version === definition.version) {
@@ -338,6 +340,7 @@ export class QueryRun {
     known: number | null,
     prepared: PreparedStep | undefined,
   ): Promise<void> {
+    this.#tables.turnFiles()
     await this.#keeper.freshen()
     const { watermark: before, positions: begin } = this.#keeper.place
     await this.#tables.between(before, before)

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { StreamRecord } from 'millrace'
 import type { QueryDefinition } from 'millrace/protocol'
-import type { Engine, EngineSession } from '../engine/index.ts'
+import { EngineFault, type Engine, type EngineSession } from '../engine/index.ts'
 import { planQuery } from '../plan/plan-query.ts'
 import type { PlannedInput, PlannedStatement, QueryPlan } from '../plan/query-plan.ts'
 import { SqlParser } from '../plan/text/parser.ts'
@@ -11,6 +11,7 @@ import { RowTable, type RowColumn } from '../rows/index.ts'
 import { columnsRead } from '../streams/plan-streams.ts'
 import { withRecordColumns } from '../streams/stream-columns.ts'
 import { outputOf } from '../streams/outputs.ts'
+import { References, type ReferencesParts } from '../reference/index.ts'
 import { HeldInput } from './held-input.ts'
 import { changedResults } from './lateness/changed-results.ts'
 import { resultRecord, type Result } from './results/results.ts'
@@ -19,6 +20,8 @@ import type { Boundaries } from './time/watermark.ts'
 export interface QueryTablesParts {
   readonly engine: Engine
   readonly definition: QueryDefinition
+  /** How files from elsewhere are fetched. */
+  readonly reference?: ReferencesOptions | undefined
   /** For spools: nobody else uses names in it that begin with `prefix`. */
   readonly directory: string
   readonly prefix: string
@@ -29,10 +32,13 @@ export function tablesParts({
   engine,
   definition,
   directory,
+  reference,
   name,
 }: Omit<QueryTablesParts, 'prefix'> & { readonly name: string }): QueryTablesParts {
-  return { engine, definition, directory, prefix: `query-${definition.id}-${name}` }
+  return { engine, definition, directory, reference, prefix: `query-${definition.id}-${name}` }
 }
+
+type ReferencesOptions = Omit<ReferencesParts, 'directory'>
 
 export class QueryTables implements Disposable {
   readonly plan: QueryPlan
@@ -42,15 +48,21 @@ export class QueryTables implements Disposable {
   readonly #session: EngineSession
   readonly #definition: QueryDefinition
   #since = -Infinity
+  readonly #references: References
   readonly #spools: readonly string[]
 
   private constructor(
-    { session, definition }: { readonly session: EngineSession; readonly definition: QueryDefinition },
+    of: {
+      readonly session: EngineSession
+      readonly definition: QueryDefinition
+      readonly references: References
+    },
     plan: QueryPlan,
     { inputs, spools }: { readonly inputs: readonly HeldInput[]; readonly spools: readonly string[] },
   ) {
-    this.#session = session
-    this.#definition = definition
+    this.#session = of.session
+    this.#definition = of.definition
+    this.#references = of.references
     this.#spools = spools
     this.plan = plan
     this.inputs = inputs
@@ -58,8 +70,10 @@ export class QueryTables implements Disposable {
   }
 
   /** Plans the query and makes its tables, empty. Rejects with `PlanFault` and `EngineFault` where the definition cannot be carried out. */
-  static async open({ engine, definition, directory, prefix }: QueryTablesParts): Promise<QueryTables> {
+  static async open(parts: QueryTablesParts): Promise<QueryTables> {
+    const { engine, definition, directory, prefix, reference } = parts
     const session = await engine.session()
+    const references = new References({ ...reference, directory: join(directory, `${prefix}-files`) })
     try {
       const columnsOf = (stream: string) => columnsOfStream(definition, stream).map(({ name }) => name)
       const plan = await planQuery(definition.sql, {
@@ -67,6 +81,7 @@ export class QueryTables implements Disposable {
         isContinuous: true,
         lateness: latenessOf(definition),
         columnsOf,
+        pathOf: (name) => references.pathOf(name),
       })
       const inputs: HeldInput[] = []
       const spools = plan.inputs.map((_, at) => join(directory, `${prefix}-${at}`))
@@ -79,7 +94,7 @@ export class QueryTables implements Disposable {
         })
         inputs.push(new HeldInput(session, { input, table, remembersLate: remembersLate(plan, at) }))
       }
-      return new QueryTables({ session, definition }, plan, { inputs, spools })
+      return new QueryTables({ session, definition, references }, plan, { inputs, spools })
     } catch (error) {
       session.close()
       throw error
@@ -88,6 +103,7 @@ export class QueryTables implements Disposable {
 
   [Symbol.dispose](): void {
     this.#session.close()
+    this.#references.close()
     for (const spool of this.#spools) rmSync(spool, { force: true })
   }
 
@@ -127,6 +143,25 @@ export class QueryTables implements Disposable {
   /** Ends what the next takes of all inputs take, at one moment. */
   seal(): void {
     for (const held of this.inputs) held.seal()
+  }
+
+  /** Fetches files that the query joins from elsewhere, and follows them. Rejects with `ReferenceFault` where one cannot be had. */
+  async loadFiles(signal: AbortSignal): Promise<void> {
+    await this.#references.load(
+      this.plan.statements.flatMap(({ files }) => files),
+      signal,
+    )
+    this.#references.follow()
+  }
+
+  /** Takes copies of such files that have come since. To be called between two steps. */
+  turnFiles(): void {
+    this.#references.turn()
+  }
+
+  /** What cannot be had of them any more, as a sentence. */
+  get fileTrouble(): string | undefined {
+    return this.#references.trouble
   }
 
   /** Sets between which watermarks statements run; microseconds, null before the first. */
@@ -174,9 +209,14 @@ export class QueryTables implements Disposable {
     sql: string,
   ): AsyncGenerator<Result, void, undefined> {
     const output = outputOf(this.#definition, target!)
-    const stream = await this.#session.stream(sql)
-    for await (const rows of stream.rows())
-      for (const row of rows) yield { target: output, record: resultRecord(row, targetColumns) }
+    try {
+      const stream = await this.#session.stream(sql)
+      for await (const rows of stream.rows())
+        for (const row of rows) yield { target: output, record: resultRecord(row, targetColumns) }
+    } catch (error) {
+      if (!(error instanceof EngineFault)) throw error
+      throw new EngineFault(error.code, this.#references.named(error.message), { cause: error })
+    }
   }
 }
 

@@ -12,7 +12,7 @@ import type { StreamSource } from './reading/stream-source.ts'
 /** What a report is made of, beside the counts. */
 export interface Reported {
   readonly definition: QueryDefinition
-  readonly tables: Pick<QueryTables, 'timed' | 'count'>
+  readonly tables: Pick<QueryTables, 'timed' | 'count' | 'fileTrouble'>
   readonly sources: ReadonlyMap<string, Pick<StreamSource, 'shards' | 'position' | 'millisBehindLatest'>>
   /** Microseconds. */
   readonly watermark: number | null
@@ -108,6 +108,7 @@ export class RunMeter {
     const rowsHeld = tables.count
     const reason =
       this.#waitsFor ??
+      tables.fileTrouble ??
       this.#ahead(watermark) ??
       this.#lost() ??
       this.#quiet({ inputs, rowsHeld, outOfOrderMs, timed: tables.timed })

@@ -17,7 +17,7 @@ export interface StreamsPlan {
 /** Plans twice: which streams there are says which columns there may be. Rejects with `PlanFault`, and as `columnsOf` does. */
 export async function planStreams(
   text: string,
-  options: Pick<PlanOptions, 'parser' | 'isContinuous' | 'lateness'>,
+  options: Pick<PlanOptions, 'parser' | 'isContinuous' | 'lateness' | 'pathOf'>,
   columnsOf: (input: PlannedInput) => Promise<readonly RowColumn[]>,
 ): Promise<StreamsPlan> {
   const first = await planQuery(text, options)

@@ -33,6 +33,11 @@ const refused: readonly (readonly [string, string, string])[] = [
   ['INSERT INTO x SELECT k FROM clicks USING SAMPLE 10', '1: k FROM clicks USING SA', 'A sample is of'],
   ['INSERT INTO x SELECT DISTINCT k FROM clicks', '1: k FROM clicks', 'select from a window'],
   ['INSERT INTO x SELECT k FROM clicks ORDER BY k', '1: k FROM clicks ORDER BY k', 'ROW_NUMBER()'],
+  [
+    `INSERT INTO x SELECT c.k, r.rate FROM clicks c JOIN 'rates.csv' FOR SYSTEM_TIME AS OF c.ts AS r ON c.k = r.k`,
+    '1: FOR SYSTEM_TIME AS OF c.t',
+    "write ASOF JOIN 'rates.csv' r ON … AND c.ts >= r.valid_from",
+  ],
   ['INSERT INTO x SELECT k FROM clicks LIMIT 3', '1: k FROM clicks LIMIT 3', 'ROW_NUMBER()'],
   ['INSERT INTO x SELECT k FROM clicks OFFSET 3', '1: k FROM clicks OFFSET 3', 'ROW_NUMBER()'],
   [

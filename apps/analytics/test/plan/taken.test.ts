@@ -16,13 +16,30 @@ const taken: readonly (readonly [string, string, string])[] = [
     'rows',
     'logs(line)',
   ],
-  [`SELECT c.k, p.name FROM clicks c LEFT JOIN 'pages.csv' p ON c.k = p.k`, 'rows', 'clicks(k)'],
-  [`SELECT c.k, p.name FROM clicks c JOIN read_csv('pages.csv') p ON c.k = p.k`, 'rows', 'clicks(k)'],
+  [
+    `SELECT c.k, p.name FROM clicks c LEFT JOIN 'pages.csv' p ON c.k = p.k`,
+    'rows',
+    'clicks(k sequence_number shard_id)',
+  ],
+  [
+    `SELECT c.k, p.name FROM clicks c JOIN read_csv('pages.csv') p ON c.k = p.k`,
+    'rows',
+    'clicks(k sequence_number shard_id)',
+  ],
   [`SELECT k FROM clicks WHERE k IN (SELECT k FROM 'keys.parquet')`, 'rows', 'clicks(k)'],
   [`SELECT list_transform(items, lambda i: i + 1) FROM clicks`, 'rows', 'clicks(items)'],
   [`SELECT size AS bytes FROM "my-clicks.v2" WHERE bytes > 3`, 'rows', 'my-clicks.v2(size)'],
   [`WITH c AS (SELECT page AS p FROM clicks) SELECT p FROM c`, 'rows', 'clicks(page)'],
-  [`WITH n AS (SELECT 1 AS one) SELECT page, one FROM clicks, n`, 'rows', 'clicks(page)'],
+  [
+    `WITH n AS (SELECT 1 AS one) SELECT page, one FROM clicks, n`,
+    'rows',
+    'clicks(page sequence_number shard_id)',
+  ],
+  [
+    `SELECT c.k, r.rate FROM clicks c ASOF JOIN 'rates.csv' r ON c.k = r.k AND c.ts >= r.valid_from`,
+    'rows',
+    'clicks(k sequence_number shard_id ts)',
+  ],
   [
     `SELECT window_start, count(*) FROM ${tumble} GROUP BY window_start, window_end`,
     'windows',

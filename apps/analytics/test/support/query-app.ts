@@ -8,7 +8,7 @@ import { createBroker, type Broker } from 'millrace/broker'
 import { queryKinds, type QueryDefinition, type QueryReport } from 'millrace/protocol'
 import { Engine } from '../../src/engine/index.ts'
 import type { QueryProgress } from '../../src/run/place/query-place.ts'
-import { runQueries } from '../../src/run/queries.ts'
+import { runQueries, type QueriesParts } from '../../src/run/queries.ts'
 
 export interface CopyOptions {
   /** When it fires, the copy loses the broker at once, as by its death. */
@@ -17,6 +17,8 @@ export interface CopyOptions {
   readonly own?: string
   /** Bytes of memory of its engine. */
   readonly memory?: number
+  /** How files from elsewhere are fetched. */
+  readonly reference?: QueriesParts['reference']
   /** Called before and after each put of a query's progress. What it throws is what the put rejects with. */
   readonly onProgress?: (when: 'before' | 'after', progress: QueryProgress) => void
 }
@@ -44,7 +46,7 @@ export async function queryApp(): Promise<QueryApp> {
     broker,
     client,
     warnings: [],
-    start: async ({ death, own = randomUUID(), memory = 2 ** 28, onProgress } = {}) => {
+    start: async ({ death, own = randomUUID(), memory = 2 ** 28, reference, onProgress } = {}) => {
       const ownClient = await connect(broker.url, { dial: broker.dial, ...(death && { signal: death }) })
       if (onProgress !== undefined) tellProgress(ownClient, onProgress)
       const spoolDir = await mkdtemp(join(directory, 'copy-'))
@@ -54,6 +56,7 @@ export async function queryApp(): Promise<QueryApp> {
         engine,
         directory: spoolDir,
         own,
+        reference,
         now: Date.now,
         monotonic: () => performance.now(),
         tell: (message, error) => app.warnings.push(`${message} ${String(error)}`),

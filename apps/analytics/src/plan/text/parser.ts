@@ -3,6 +3,7 @@
 import type { EngineSession } from '../../engine/index.ts'
 import { tokensOf, type Token } from './lexer.ts'
 import { PlanFault } from '../plan-fault.ts'
+import { refuseSystemTime } from './system-time.ts'
 import type { Expression, Tree } from './tree.ts'
 
 /** What DuckDB knows of its functions. */
@@ -23,6 +24,7 @@ export class SqlParser {
 
   /** Returns the tree of a SELECT. Rejects with `PlanFault`, which shows `text`, of which `sql` has the positions. */
   async parse(sql: string, text: string = sql): Promise<Tree> {
+    refuseSystemTime(sql, tokensOf(sql), text)
     const taken = withoutFlinkForms(sql)
     const [row] = await this.#session.rows(`SELECT json_serialize_sql(${quoted(taken)})::VARCHAR AS tree`)
     const json = row!['tree'] as string

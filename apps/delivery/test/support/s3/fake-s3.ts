@@ -120,6 +120,7 @@ export class FakeS3 implements AsyncDisposable {
       case 'HeadObject': {
         const found = this.objects.get(name)
         if (found === undefined) return refuse(404, 'NoSuchKey')
+        if (request.headers['if-none-match'] === found.etag) return { status: 304 }
         return { status: 200, headers: { etag: found.etag }, body: found.bytes }
       }
       case 'DeleteObject':
