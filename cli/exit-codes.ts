@@ -36,6 +36,10 @@ export const exitCodes = {
     code: 8,
     doc: 'The broker does not know who asks, or does not let them; what was done before is reported.',
   },
+  unmet: {
+    code: 9,
+    doc: 'bench measured what an --expect does not allow, or found records lost, doubled or out of order.',
+  },
   interrupted: { code: 130, doc: 'Ctrl-C ended the work before it was done.' },
 } as const satisfies Record<string, ExitCode>
 

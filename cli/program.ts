@@ -11,6 +11,7 @@ import { principalVerb } from './verbs/access/principal.ts'
 import { tokenVerb } from './verbs/access/token.ts'
 import { exportVerb } from './verbs/aws/export.ts'
 import { importVerb } from './verbs/aws/import.ts'
+import { benchVerb } from './verbs/bench.ts'
 import { checkVerb } from './verbs/local/check.ts'
 import { configVerb } from './verbs/local/config.ts'
 import { completionVerb } from './verbs/local/completion.ts'
@@ -66,6 +67,7 @@ export function createProgram(terminal: Terminal, version: string): Command {
     principalVerb,
     accessKeyVerb,
     statusVerb,
+    benchVerb,
     profileVerb,
     configVerb,
     doctorVerb,

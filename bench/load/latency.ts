@@ -4,7 +4,7 @@ import { connect } from '../harness/connect.ts'
 import { monotonicMs } from '../harness/clock.ts'
 import { type HistogramText, LatencyRecorder } from '../harness/latency.ts'
 import type { LoadControl } from './job.ts'
-import { runOpenLoop } from './open-loop.ts'
+import { runOpenLoop } from '../../cli/load-test/pacing/open-loop.ts'
 import { timedPayload, timeOf } from './timed-record.ts'
 
 export interface LatencySettings {

@@ -2,7 +2,7 @@
 // Runs in a load process.
 import { connect } from '../harness/connect.ts'
 import type { LoadControl } from './job.ts'
-import { runOpenLoop } from './open-loop.ts'
+import { runOpenLoop } from '../../cli/load-test/pacing/open-loop.ts'
 import { timedPayload } from './timed-record.ts'
 
 export interface SteadySettings {

@@ -20,13 +20,23 @@ export async function withClient<T>(
   use: (client: Client) => Promise<T>,
   { tellsTroubles = false }: { tellsTroubles?: boolean } = {},
 ): Promise<T> {
+  const connect = await connector(terminal, flags, { tellsTroubles })
+  await using client = await connect()
+  return await use(client)
+}
+
+/** Finds the broker that the options name and what to show it, and returns a function that opens a client of it each time. */
+export async function connector(
+  terminal: Terminal,
+  flags: ConnectionFlags & EncryptionFlags,
+  { tellsTroubles = false }: { tellsTroubles?: boolean } = {},
+): Promise<() => Promise<Client>> {
   const target = resolveTarget(flags, processSurroundings())
   const { connect } = await import('../../client/index.ts')
   const log = tellsTroubles ? { log: troubles(terminal) } : {}
   const shown = await credentialsOf(target, (line) => tell(terminal, line))
   const credentials = { ...shown, ...(await encryptionOf(flags)) }
-  await using client = await connect(target.url, { clientName: 'millrace-cli', ...credentials, ...log })
-  return await use(client)
+  return () => connect(target.url, { clientName: 'millrace-cli', ...credentials, ...log })
 }
 
 /** Collects all pages of a listing. The limits on streams and shards bound its length. */

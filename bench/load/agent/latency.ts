@@ -5,7 +5,7 @@ import { connect } from '../../harness/connect.ts'
 import { monotonicMs } from '../../harness/clock.ts'
 import { type HistogramText, LatencyRecorder } from '../../harness/latency.ts'
 import type { LoadControl } from '../job.ts'
-import { runOpenLoop } from '../open-loop.ts'
+import { runOpenLoop } from '../../../cli/load-test/pacing/open-loop.ts'
 import { agentApp } from './agent-app.ts'
 
 export interface AgentLatencySettings {

@@ -6,7 +6,7 @@ import { type HistogramText, LatencyRecorder } from '../../harness/latency.ts'
 import { deferred } from '../../harness/deferred.ts'
 import { queryKinds, type QueryReport } from '../../../protocol/index.ts'
 import type { LoadControl } from '../job.ts'
-import { runOpenLoop } from '../open-loop.ts'
+import { runOpenLoop } from '../../../cli/load-test/pacing/open-loop.ts'
 import { doorOf, queryDefinitions } from './analytics-app.ts'
 import { click, clickColumns } from './clicks.ts'
 

@@ -4,7 +4,7 @@ import { monotonicMs } from '../../harness/clock.ts'
 import { deferred } from '../../harness/deferred.ts'
 import { type HistogramText, LatencyRecorder } from '../../harness/latency.ts'
 import type { LoadControl } from '../job.ts'
-import { runOpenLoop } from '../open-loop.ts'
+import { runOpenLoop } from '../../../cli/load-test/pacing/open-loop.ts'
 import { untilOwned } from './group-state.ts'
 
 const KEYS = 1024

@@ -9,7 +9,7 @@ import {
 import { monotonicMs } from '../../harness/clock.ts'
 import { type HistogramText, LatencyRecorder } from '../../harness/latency.ts'
 import type { LoadControl } from '../job.ts'
-import { runOpenLoop } from '../open-loop.ts'
+import { runOpenLoop } from '../../../cli/load-test/pacing/open-loop.ts'
 import { timedPayload, timeOf } from '../timed-record.ts'
 import { createStream, kinesisClient, type KinesisTarget } from './sdk.ts'
 
