@@ -1,7 +1,9 @@
 // `millrace stream create|list|describe|update|scale|delete`: the streams of a broker.
 import { Command } from 'commander'
 import { confirm } from '../confirm.ts'
-import type { Stream } from '../../client/index.ts'
+import { MillraceError, type Client, type Stream } from '../../client/index.ts'
+import { streamSchemaKind, type StreamSchema } from '../../protocol/apps/stream-schema.ts'
+import { visible } from '../../protocol/text/visible-text.ts'
 import { wholeNumber } from '../arguments.ts'
 import { collect, withClient } from '../connecting/connection.ts'
 import { withConnection, type ConnectionFlags } from '../connecting/options.ts'
@@ -82,13 +84,38 @@ function listVerb(terminal: Terminal): Command {
   ])
 }
 
+/** What its records are, where somebody says so and who asks may know it. */
+async function schemaOf(client: Client, { name, id }: Stream): Promise<StreamSchema | undefined> {
+  try {
+    const found = await client.documents<StreamSchema>(streamSchemaKind).get(name)
+    return found?.value.streamId === id ? found.value : undefined
+  } catch (error) {
+    if (MillraceError.is(error, 'permissionDenied')) return undefined
+    throw error
+  }
+}
+
+function schemaText({ columns, writers }: StreamSchema): string {
+  const fields = columns.map(({ name, type }) => `${name} ${type}`)
+  return visible(
+    `Records are JSON objects of ${fields.join(', ')}, as ${Object.keys(writers).join(' and ')} says.`,
+  )
+}
+
 function describeVerb(terminal: Terminal): Command {
   const command = new Command('describe')
     .description('Describe one stream.')
     .argument('<stream>')
     .addOption(jsonOption())
     .action(async (name: string, options: Shared) => {
-      show(terminal, await withClient(terminal, options, (client) => client.describeStream(name)), options)
+      const { stream, schema } = await withClient(terminal, options, async (client) => {
+        const described = await client.describeStream(name)
+        return { stream: described, schema: await schemaOf(client, described) }
+      })
+      if (options.json === true)
+        return printJson(terminal, schema === undefined ? stream : { ...stream, schema }, { indent: 2 })
+      show(terminal, stream, options)
+      if (schema !== undefined) print(terminal, `\n${schemaText(schema)}`)
     })
   return withExamples(withConnection(command), [
     { line: 'millrace stream describe clicks', says: 'its shards and settings' },

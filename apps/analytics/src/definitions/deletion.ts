@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError, type Client } from 'millrace'
 import { queryKinds } from 'millrace/protocol'
+import { keepSchemas } from '../streams/schema/stream-schemas.ts'
 import { isServedAt } from './hosts.ts'
 import { queriesOf, type QueryDoor } from './queries.ts'
 import { deleteTrialStreams } from './beside/trial.ts'
@@ -31,6 +32,7 @@ export async function deleteQuery(
   const marked = await queries.get(name)
   if (marked !== undefined && (await isServedAt(client, marked.updatedAt.getTime()))) await gone(client, name)
   await finishDeletion(client, name)
+  await keepSchemas(client, name, [])
 }
 
 /** Removes all that there is of a query that is being deleted. */

@@ -32,3 +32,4 @@ export {
 export { QueryError, type QueryErrorCode } from './query-error.ts'
 export type { QueryColumns, ResultColumn } from './sql-check.ts'
 export type { ShardStanding } from './standing.ts'
+export { setStreamSchema, streamSchema, type WrittenColumns } from '../streams/schema/stream-schemas.ts'

@@ -3,6 +3,7 @@
 import { MillraceError, type Client, type Documents } from 'millrace'
 import { queryKinds, type QueryDefinition, type QueryStart, type QueryTime } from 'millrace/protocol'
 import type { QueryProgress } from '../run/place/query-place.ts'
+import { keepSchemas } from '../streams/schema/stream-schemas.ts'
 import { outputOf } from '../streams/outputs.ts'
 import { defaultStart, defaultTime } from './bounds.ts'
 import { checkCircles } from './circles.ts'
@@ -85,7 +86,9 @@ export async function createQuery(
   } catch (error) {
     throw MillraceError.is(error, 'versionConflict') ? alreadyThere(name) : error
   }
-  return { name, definition, results: resultsOf(definition, checked), madeStreams }
+  const results = resultsOf(definition, checked)
+  await keepSchemas(client, name, results)
+  return { name, definition, results, madeStreams }
 }
 
 /**
@@ -123,6 +126,7 @@ export async function replaceQuery(
     }
     return definition
   })
+  await keepSchemas(client, name, made.results)
   return { name, definition: value, ...made }
 }
 

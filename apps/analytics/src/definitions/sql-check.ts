@@ -12,7 +12,7 @@ import { SqlParser } from '../plan/text/parser.ts'
 import { isRecordColumn, quotedText, RowTable, type RowColumn } from '../rows/index.ts'
 import { ReferenceFault, References } from '../reference/index.ts'
 import { bindFault, columnsRead, planStreams, type StreamsPlan } from '../streams/plan-streams.ts'
-import { givenBy, sampledColumns, withRecordColumns, type GivenColumns } from '../streams/stream-columns.ts'
+import { foundFields, givenBy, withRecordColumns, type GivenColumns } from '../streams/stream-columns.ts'
 import { lengths } from './bounds.ts'
 import { checkFiles, checkStreams, type SideStreams } from './check.ts'
 import { QueryError } from './query-error.ts'
@@ -123,7 +123,7 @@ class SqlCheck {
     // Without a sample it would not be seen otherwise.
     await client.describeStream(stream)
     if (given !== undefined && known === undefined) return this.#typed(stream, given)
-    const sampled = await sampledColumns({
+    const found = await foundFields({
       client,
       session,
       stream,
@@ -131,7 +131,7 @@ class SqlCheck {
       path: this.#path('sample'),
       signal: undefined,
     })
-    return merged(givenBy(sampled), known ?? {}, await this.#typed(stream, given ?? {}))
+    return merged(found, known ?? {}, await this.#typed(stream, given ?? {}))
   }
 
   /** Returns given types under the names that DuckDB has for them. */

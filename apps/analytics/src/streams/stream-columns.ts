@@ -1,7 +1,8 @@
-// The columns of a stream: given, or found in a sample of what it holds. Runs wherever there is a client.
+// The columns of a stream: given, registered, or found in a sample of what it holds. Runs wherever there is a client.
 import type { Client, Position } from 'millrace'
 import type { EngineSession } from '../engine/index.ts'
 import { foundColumns, recordColumns, type RowColumn } from '../rows/index.ts'
+import { registeredColumns } from './schema/stream-schemas.ts'
 
 /** Records of a sample, from all shards together. */
 const SAMPLE_RECORDS = 1000
@@ -24,7 +25,13 @@ export interface SampleRequest {
 export async function streamColumns(
   request: SampleRequest & { readonly given: GivenColumns | undefined },
 ): Promise<readonly RowColumn[]> {
-  return withRecordColumns(request.given ?? givenBy(await sampledColumns(request)))
+  return withRecordColumns(request.given ?? (await foundFields(request)))
+}
+
+/** Returns the fields of the payload as they are registered, or else as they are found in a sample. */
+export async function foundFields(request: SampleRequest): Promise<GivenColumns> {
+  const registered = await registeredColumns(request.client, request.stream)
+  return registered ?? givenBy(await sampledColumns(request))
 }
 
 /** Returns the fields of the payload, then the columns that every record has. */
@@ -41,7 +48,7 @@ export function givenBy(columns: readonly RowColumn[]): GivenColumns {
 }
 
 /** Finds fields of the payload in the same number of records of each shard: the oldest from there, or the newest. */
-export async function sampledColumns(request: SampleRequest): Promise<readonly RowColumn[]> {
+async function sampledColumns(request: SampleRequest): Promise<readonly RowColumn[]> {
   const { client, session, stream, path, signal } = request
   const shards: string[] = []
   for await (const { shardId } of client.listShards(stream)) shards.push(shardId)

@@ -4,7 +4,13 @@ import { connect, json, type Client } from 'millrace'
 import { createBroker, type Broker } from 'millrace/broker'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { serveApp } from '../../src/app.ts'
-import { createQuery, deleteQuery, describeQuery } from '../../src/definitions/index.ts'
+import {
+  createQuery,
+  deleteQuery,
+  describeQuery,
+  explainSql,
+  streamSchema,
+} from '../../src/definitions/index.ts'
 import { guardedBroker, type GuardedBroker } from '../../../../test/support/access/guarded-broker.ts'
 
 const page = new URL('../../../../docs/analytics/queries.md', import.meta.url)
@@ -64,4 +70,16 @@ it('the grants of the page are enough', async () => {
 it('an app that may not see queries says so', async () => {
   const told = await appWith(grants.filter((grant) => !grant.startsWith('document:queries/')))
   expect(told.join()).toContain('queries')
+})
+
+it('queries are made without what their results are where that may not be written, and read where it may not be seen', async () => {
+  const { token } = await root.access.createToken(`door-${randomUUID()}`, { grants })
+  await using client = await connect(broker.url, { dial: broker.dial, token })
+  const sql = 'INSERT INTO views_per_minute SELECT page FROM clicks'
+  await createQuery({ ...door, client }, 'unsaid', { sql })
+  expect(await streamSchema(root, 'views_per_minute')).toBeUndefined()
+  await createQuery(door, 'said', { sql })
+  expect((await streamSchema(root, 'views_per_minute'))?.writers).toHaveProperty('query/said')
+  const { inputs } = await explainSql(client, 'INSERT INTO x SELECT page FROM clicks')
+  expect(inputs[0]!.columns).toEqual([{ name: 'page', type: 'VARCHAR' }])
 })

@@ -5,6 +5,7 @@ import type { Client } from 'millrace'
 import { queryKinds, type BesideQuery, type QueryDefinition } from 'millrace/protocol'
 import type { QueryPlace, QueryProgress } from '../../run/place/query-place.ts'
 import { checkCircles } from '../circles.ts'
+import { keepSchemas } from '../../streams/schema/stream-schemas.ts'
 import { deleteQuery } from '../deletion.ts'
 import { isServedAt } from '../hosts.ts'
 import {
@@ -13,8 +14,10 @@ import {
   hasBegun,
   makeStreams,
   queriesOf,
+  resultsOf,
   type NamedQuery,
   type QueryDoor,
+  type QueryResults,
 } from '../queries.ts'
 import { notFound, QueryError } from '../query-error.ts'
 import { nextOf } from './trial.ts'
@@ -73,6 +76,7 @@ async function take(
   const { state: stands } = checkSame((await queriesOf(client).get(name))?.value)
   const goesOn = stands === 'running' && (await isServedAt(client, now()))
   const promoted = { id: next.id, ...(await takenUp(client, { name, beside, goesOn })) }
+  let results: readonly QueryResults[] = []
   const { value } = await queriesOf(client).update(name, async (found) => {
     const before = checkSame(found)
     const { createdAt, id, version, state } = before
@@ -82,8 +86,10 @@ async function take(
     const { definition, checked } = await defined(client, input, given)
     await checkCircles(client, { name, definition })
     await makeStreams(client, definition, checked)
+    results = resultsOf(definition, checked)
     return definition
   })
+  await keepSchemas(client, name, results)
   return value
 }
 

@@ -5,6 +5,7 @@ import { MillraceError, type Client, type StreamPosition } from 'millrace'
 import { queryKinds, type BesideQuery, type QueryDefinition } from 'millrace/protocol'
 import { heldAnew, type QueryPlace, type QueryProgress } from '../../run/place/query-place.ts'
 import { beginOf } from '../../run/reading/stream-ranges.ts'
+import { keepSchemas } from '../../streams/schema/stream-schemas.ts'
 import { outputOf } from '../../streams/outputs.ts'
 import { checkCircles } from '../circles.ts'
 import { checkName } from '../check.ts'
@@ -98,12 +99,9 @@ export async function replaceBeside(
     if (found?.id !== definition.id) throw notFound(next)
     return { ...found, state: before.state, updatedAt: now() }
   })
-  return {
-    name: next,
-    definition: value,
-    results: resultsOf(value, made.checked),
-    madeStreams: streams,
-  }
+  const results = resultsOf(value, made.checked)
+  await keepSchemas(client, next, results)
+  return { name: next, definition: value, results, madeStreams: streams }
 }
 
 /** Deletes the streams of a version that was tried, once no app writes to them. May be done again. */

@@ -96,6 +96,6 @@ it.each(all)('$one.name', async ({ one, share }) => {
       for (const [target, rows] of Object.entries(whole))
         expect(shownRows(shared[target]!)).toEqual(shownRows(rows))
     }),
-    { numRuns: 12 },
+    { numRuns: 6 },
   )
 })
