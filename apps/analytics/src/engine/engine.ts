@@ -145,6 +145,16 @@ export class EngineSession implements Disposable {
     }
   }
 
+  /** Runs a statement to its end, and gives its rows then: it fails before the first of them, or not at all. */
+  async result(sql: string): Promise<EngineStream> {
+    try {
+      const result = await this.#connection.run(sql)
+      return { columns: result.deduplicatedColumnNames(), rows: () => rowsOf(result) }
+    } catch (error) {
+      throw engineFault(error)
+    }
+  }
+
   /** Ends the statement under way: it rejects with the code `interrupted`. */
   interrupt(): void {
     if (!this.#isClosed) this.#connection.interrupt()

@@ -8,11 +8,24 @@ import { stepStart } from '../windows/lateness.ts'
 import { until } from '../windows/window-sql.ts'
 import { lastEnd } from '../windows/window.ts'
 import { inputKey } from './place/query-place.ts'
+import { momentSql, type TimeSpan } from './time/watermark.ts'
 
 /** A record by its place. */
 export interface RowPlace {
   readonly shard: number
   readonly sequenceNumber: number
+}
+
+/** Rows by their numbers in a table, both ends included. */
+export interface RowRange {
+  readonly first: number
+  readonly last: number
+}
+
+export interface RowTimes {
+  readonly count: number
+  readonly first: number
+  readonly middle: number
 }
 
 export interface TakenRows {
@@ -165,6 +178,41 @@ export class HeldInput {
     return new Map(rows.map(({ shard, first }) => [shardIdOf(Number(shard)), Number(first)]))
   }
 
+  /** The times of rows between two watermarks, each once, in microseconds: the first, the one in the middle, and how many there are. */
+  async timesIn({ after, until }: TimeSpan): Promise<RowTimes> {
+    const times = `SELECT DISTINCT millrace_time FROM ${this.input.held} WHERE millrace_time >= ${momentSql(after)} AND millrace_time < ${momentSql(until)}`
+    const [row] = await this.#session.rows(
+      `SELECT count(*) AS count, epoch_us(min(millrace_time)) AS first, epoch_us(list(millrace_time ORDER BY millrace_time)[count(*) // 2 + 1]) AS middle FROM (${times})`,
+    )
+    return { count: Number(row!['count']), first: Number(row!['first']), middle: Number(row!['middle']) }
+  }
+
+  /** Numbers of rows in the table that are held: the first and the last one; undefined without rows. */
+  async rowRange(): Promise<RowRange | undefined> {
+    const [row] = await this.#session.rows(
+      `SELECT min(rowid) AS first, max(rowid) AS last FROM ${this.input.held}`,
+    )
+    const { first, last } = row!
+    return first === null ? undefined : { first: Number(first), last: Number(last) }
+  }
+
+  /** The places of rows by their numbers in the table. */
+  placesIn(range: RowRange): Promise<readonly RowPlace[]> {
+    return this.#places(`${this.input.held} WHERE ${within(range)}`)
+  }
+
+  /** Has statements see some of the rows that are held alone. */
+  showRows(rows: RowRange | undefined): Promise<void> {
+    return this.show(`${this.input.held} WHERE ${rows === undefined ? 'false' : within(rows)}`)
+  }
+
+  /** Has statements see the rows alone that results between two watermarks are made of. */
+  showNeeded({ after, until }: TimeSpan): Promise<void> {
+    const { hold } = this.input
+    const from = after === null || hold === undefined ? 'true' : `millrace_time >= ${momentSql(after - hold)}`
+    return this.show(`${this.input.held} WHERE ${from} AND millrace_time < ${momentSql(until)}`)
+  }
+
   /** Windows that begin at different times among the rows that are held, and that the watermark that is set has not passed. */
   async windowsOpen(window: PlannedWindow): Promise<number> {
     if (this.#count === 0) return 0
@@ -229,4 +277,8 @@ export class HeldInput {
     )
     return rows.map(({ shard, sequence }) => ({ shard: Number(shard), sequenceNumber: Number(sequence) }))
   }
+}
+
+function within({ first, last }: RowRange): string {
+  return `rowid BETWEEN ${first} AND ${last}`
 }

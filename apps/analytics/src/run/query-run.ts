@@ -17,11 +17,13 @@ import {
 import { QueryTables, tablesParts, type QueryTablesParts } from './query-tables.ts'
 import { Retained } from './results/retained.ts'
 import { byTarget, inChunks, type Result } from './results/results.ts'
+import { failureSink } from './results/failures.ts'
 import { RunMeter } from './run-meter.ts'
 import { beginOf, readRanges, type StreamShare } from './reading/stream-ranges.ts'
 import { StreamSource } from './reading/stream-source.ts'
 import { pausing } from './time/pausing.ts'
 import { QueryClock } from './time/query-clock.ts'
+import type { TimeSpan } from './time/watermark.ts'
 
 export interface RunParts extends Pick<QueryTablesParts, 'reference'> {
   readonly client: Client
@@ -351,11 +353,11 @@ export class QueryRun {
       results.push(...this.#retained.refused(held.input.stream, refused))
       this.#meter.took(held.input.stream, { late, refused, again })
     }
-    this.#meter.stepped()
-    this.#retained.forget()
     const watermark = prepared === undefined ? this.#clock.next(known) : prepared.watermark
     const end = { watermark, positions: { ...begin, ...positions } }
-    await this.#write(this.#results(results, before, watermark), end, prepared)
+    await this.#write(this.#results(results, { after: before, until: watermark }), end, prepared)
+    this.#meter.stepped()
+    this.#retained.forget()
     if (watermark !== before) await this.#tables.between(before, watermark)
     for (const held of this.#tables.inputs) if (watermark !== before || !held.isTimed) await held.release()
     this.#keeper.reached(end)
@@ -363,17 +365,9 @@ export class QueryRun {
     if (this.#keeper.isDue) await this.#keeper.save(this.#aborting.signal)
   }
 
-  async *#results(
-    first: readonly Result[],
-    before: number | null,
-    watermark: number | null,
-  ): AsyncGenerator<Result, void, undefined> {
+  async *#results(first: readonly Result[], span: TimeSpan): AsyncGenerator<Result, void, undefined> {
     yield* first
-    yield* this.#tables.results('rows')
-    yield* this.#tables.resultsAgain(before)
-    if (watermark === before) return
-    await this.#tables.between(before, watermark)
-    yield* this.#tables.results('timed')
+    yield* this.#tables.results(span, failureSink(this.#meter, this.#retained))
   }
 
   /** Stores results chunk by chunk; what a step that was prepared has stored is passed over. */

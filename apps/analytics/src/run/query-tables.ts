@@ -14,8 +14,10 @@ import { outputOf } from '../streams/outputs.ts'
 import { References, type ReferencesParts } from '../reference/index.ts'
 import { HeldInput } from './held-input.ts'
 import { changedResults } from './lateness/changed-results.ts'
-import { resultRecord, type Result } from './results/results.ts'
-import type { Boundaries } from './time/watermark.ts'
+import type { FailureSink } from './results/failures.ts'
+import type { Result } from './results/results.ts'
+import { resultsBetween, resultsIn, resultsOfRows, type StatementParts } from './results/statement-results.ts'
+import { momentSql, type Boundaries, type TimeSpan } from './time/watermark.ts'
 
 export interface QueryTablesParts {
   readonly engine: Engine
@@ -180,39 +182,59 @@ export class QueryTables implements Disposable {
     )
   }
 
-  /** Gives results up to a watermark that rows of the last takes have changed, in an order that is always the same. */
-  async *resultsAgain(watermark: number | null): AsyncGenerator<Result, void, undefined> {
-    if (watermark === null || this.inputs.every(({ again }) => again === 0)) return
-    const lateness = latenessOf(this.#definition)
-    await this.between(Math.max(watermark - lateness, this.#since), watermark)
-    const { statements } = this.plan
-    const changed = changedResults({ session: this.#session, statements, inputs: this.inputs, lateness })
-    for await (const { statement, sql } of changed) yield* this.#resultsOf(statement, sql)
+  /** Gives the results of a step in which the watermark goes on, in an order that is always the same. */
+  async *results(step: TimeSpan, failures: FailureSink): AsyncGenerator<Result, void, undefined> {
+    yield* this.resultsOfRows(failures)
+    yield* this.resultsAgain(step.after, failures)
+    if (step.until === step.after) return
+    await this.between(step.after, step.until)
+    yield* this.resultsBetween(step, failures)
   }
 
-  /** Gives the results of statements whose results come of each row alone, or of all others, in an order that is always the same. */
-  async *results(kind: 'rows' | 'timed'): AsyncGenerator<Result, void, undefined> {
-    for (const statement of this.plan.statements) {
-      if ((statement.kind === 'rows') !== (kind === 'rows')) continue
-      // Rows of a batch stand in the order of the stream; what is computed of many has none by itself.
-      if (kind === 'timed') yield* this.#resultsOf(statement, statement.sql)
-      else yield* this.#resultsAsTheyCome(statement, statement.sql)
+  /** Gives results up to a watermark that rows of the last takes have changed, in an order that is always the same. */
+  async *resultsAgain(
+    watermark: number | null,
+    failures: FailureSink,
+  ): AsyncGenerator<Result, void, undefined> {
+    if (watermark === null || this.inputs.every(({ again }) => again === 0)) return
+    const lateness = latenessOf(this.#definition)
+    const span = { after: Math.max(watermark - lateness, this.#since), until: watermark }
+    await this.between(span.after, span.until)
+    const { statements } = this.plan
+    const changed = changedResults({ session: this.#session, statements, inputs: this.inputs, lateness })
+    for await (const { statement, compute } of changed)
+      yield* this.#named(resultsIn(span, this.#partsOf(statement, failures), compute))
+  }
+
+  /** Gives the results of statements whose results come of each row alone, in an order that is always the same. */
+  async *resultsOfRows(failures: FailureSink): AsyncGenerator<Result, void, undefined> {
+    for (const statement of this.plan.statements)
+      if (statement.kind === 'rows') yield* this.#named(resultsOfRows(this.#partsOf(statement, failures)))
+  }
+
+  /** Gives the results of all other statements that come between two watermarks, which are set, in an order that is always the same. */
+  async *resultsBetween(span: TimeSpan, failures: FailureSink): AsyncGenerator<Result, void, undefined> {
+    for (const statement of this.plan.statements)
+      if (statement.kind !== 'rows')
+        yield* this.#named(resultsBetween(span, this.#partsOf(statement, failures)))
+  }
+
+  #partsOf(statement: PlannedStatement, failures: FailureSink): StatementParts {
+    return {
+      session: this.#session,
+      statement,
+      target: outputOf(this.#definition, statement.target!),
+      inputs: statement.inputs.map((at) => this.inputs[at]!),
+      boundaries: boundariesOf(statement),
+      between: ({ after, until }) => this.between(after, until),
+      failures,
     }
   }
 
-  #resultsOf(statement: PlannedStatement, sql: string): AsyncGenerator<Result, void, undefined> {
-    return this.#resultsAsTheyCome(statement, `SELECT * FROM (${sql}) ORDER BY ALL`)
-  }
-
-  async *#resultsAsTheyCome(
-    { target, targetColumns }: PlannedStatement,
-    sql: string,
-  ): AsyncGenerator<Result, void, undefined> {
-    const output = outputOf(this.#definition, target!)
+  /** Of a file that was fetched, its author knows the address alone. */
+  async *#named(results: AsyncGenerator<Result, void, undefined>): AsyncGenerator<Result, void, undefined> {
     try {
-      const stream = await this.#session.stream(sql)
-      for await (const rows of stream.rows())
-        for (const row of rows) yield { target: output, record: resultRecord(row, targetColumns) }
+      yield* results
     } catch (error) {
       if (!(error instanceof EngineFault)) throw error
       throw new EngineFault(error.code, this.#references.named(error.message), { cause: error })
@@ -245,10 +267,6 @@ function boundariesOf({ kind, windows }: PlannedStatement): Boundaries | undefin
   if (kind !== 'windows' || window === undefined || others.length > 0) return undefined
   if (window.kind === 'session' || window.kind === 'stagger') return undefined
   return { length: window.step ?? window.size, offset: window.offset }
-}
-
-function momentSql(microseconds: number | null): string {
-  return microseconds === null ? `TIMESTAMP '-infinity'` : `make_timestamp(${microseconds})`
 }
 
 /** Whether an input's time is when its records arrived. */

@@ -6,6 +6,7 @@ import {
   type QueryShardReport,
 } from 'millrace/protocol'
 import type { RowPlace, TakenRows } from './held-input.ts'
+import type { FailedResults } from './results/failures.ts'
 import { isByArrival, type QueryTables } from './query-tables.ts'
 import type { StreamSource } from './reading/stream-source.ts'
 
@@ -41,6 +42,9 @@ export class RunMeter {
   readonly #countedLate = new Map<string, number>()
   #lastResultAt: number | undefined
   #waitsFor: string | undefined
+  /** The last ones that cannot be computed. */
+  #failed: FailedResults | undefined
+  #failures = 0
   #reported: { readonly at: number; readonly rowsRead: number } | undefined
 
   constructor({ now, monotonic }: { readonly now: () => number; readonly monotonic: () => number }) {
@@ -84,6 +88,12 @@ export class RunMeter {
     this.#lastResultAt = this.#now()
   }
 
+  /** Results that cannot be computed are left out. */
+  failed(results: FailedResults): void {
+    this.#failed = results
+    this.#failures++
+  }
+
   waits(reason: string | undefined): void {
     this.#waitsFor = reason
   }
@@ -111,6 +121,7 @@ export class RunMeter {
       tables.fileTrouble ??
       this.#ahead(watermark) ??
       this.#lost() ??
+      this.#missing() ??
       this.#quiet({ inputs, rowsHeld, outOfOrderMs, timed: tables.timed })
     return {
       version: definition.version,
@@ -150,6 +161,15 @@ export class RunMeter {
   #lost(): string | undefined {
     if (this.#rowsTrimmed === 0) return undefined
     return `${this.#rowsTrimmed} records of ${[...this.#trimmedOf].join(' and ')} expired before they were read: results lack them. Give the stream a longer retention, or the query less to do.`
+  }
+
+  /** Whether results could not be computed. */
+  #missing(): string | undefined {
+    if (this.#failed === undefined) return undefined
+    const { target, span, reason } = this.#failed
+    const until = span.until === null ? '' : ` up to ${new Date(span.until / 1000).toISOString()}`
+    const times = this.#failures === 1 ? '' : `, ${this.#failures} times by now`
+    return `Results for ${target}${until} cannot be computed, and are left out${times}: ${reason}`
   }
 
   /** Why nothing comes out; undefined where there is nothing to say. */

@@ -221,3 +221,128 @@ it('a query that waits for a target as it is taken up says so, and can be ended'
   await app.start({ own: 'a' })
   await expect.poll(() => rowsIn(app.client, 'views')).toEqual([{ window_start: at(0), page: 'a', views: 1 }])
 })
+
+it('a row that a statement cannot compute is told, and those around it give their results', async () => {
+  await using app = await appWith('clicks', 'orders', 'out', 'errors')
+  const sql = `INSERT INTO out SELECT page, date_trunc(page, ts) AS since FROM clicks UNION ALL SELECT page, date_trunc(page, ts) AS since FROM orders`
+  await app.create('q', sql, {
+    errorsTo: 'errors',
+    columns: { clicks: { ts: 'TIMESTAMP', page: 'VARCHAR' }, orders: { ts: 'TIMESTAMP', page: 'VARCHAR' } },
+  })
+  await app.client.putMany('clicks', [click(1, 'hour'), click(2, 'x'), click(3, 'day'), click(4, 'yy')])
+  await app.client.putMany('orders', [click(5, 'z'), click(6, 'year')])
+  const dying = new AbortController()
+  const onProgress = (when: 'before' | 'after', { prepared }: QueryProgress): void => {
+    if (when === 'after' && prepared !== undefined) dying.abort()
+  }
+  const first = await app.start({ own: 'a', death: dying.signal, onProgress })
+  await expect.poll(() => dying.signal.aborted).toBe(true)
+  await first.close()
+  await app.start({ own: 'a' })
+  await expect.poll(() => rowsIn(app.client, 'out')).toHaveLength(3)
+  const pages = (await rowsIn(app.client, 'out')).map(({ page }) => page)
+  expect(new Set(pages)).toEqual(new Set(['day', 'hour', 'year']))
+  await expect.poll(() => rowsIn(app.client, 'errors')).toHaveLength(3)
+  const errors = await rowsIn(app.client, 'errors')
+  expect(
+    new Set(errors.map(({ stream, partition_key: page }) => `${String(stream)} ${String(page)}`)),
+  ).toEqual(new Set(['clicks x', 'clicks yy', 'orders z']))
+  expect(errors[0]!['reason']).toContain('"')
+  await app.client.put('clicks', click(7, 'minute'))
+  await expect.poll(() => rowsIn(app.client, 'out')).toHaveLength(4)
+})
+
+it('a window that cannot be computed is told, and those around it give their results', async () => {
+  await using app = await appWith('clicks', 'sums', 'views', 'errors')
+  const most = 170_141_183_460_469_231_731_687_303_715_884_105_727n
+  const sql = `INSERT INTO sums SELECT window_start, sum(n) AS n FROM TUMBLE(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' MINUTE) GROUP BY window_start, window_end; ${views}`
+  await app.create('q', sql, {
+    errorsTo: 'errors',
+    columns: { clicks: { ts: 'TIMESTAMP', page: 'VARCHAR', n: 'HUGEINT' } },
+  })
+  const row = (second: number, n: bigint | number): RecordInput => ({
+    partitionKey: 'x',
+    data: `{"ts":"${at(second)}","page":"a","n":"${n}"}`,
+  })
+  await app.client.putMany('clicks', [
+    ...[1, 61, 121, 181, 241].map((second) => row(second, 1)),
+    ...[62, 182].flatMap((second) => [row(second, most), row(second, most)]),
+    row(301, 1),
+  ])
+  const dying = new AbortController()
+  const onProgress = (when: 'before' | 'after', { prepared }: QueryProgress): void => {
+    if (when === 'after' && prepared !== undefined) dying.abort()
+  }
+  const first = await app.start({ own: 'a', death: dying.signal, onProgress })
+  await expect.poll(() => dying.signal.aborted).toBe(true)
+  await first.close()
+  await app.start({ own: 'a' })
+  await expect.poll(() => rowsIn(app.client, 'views')).toHaveLength(5)
+  expect((await rowsIn(app.client, 'sums')).map(({ window_start: start }) => start)).toEqual([
+    at(0),
+    at(120),
+    at(240),
+  ])
+  const told = (await rowsIn(app.client, 'errors')).map(({ target, until }) => [target, until])
+  expect(told).toEqual([
+    ['sums', at(120).replace('Z', '.000Z')],
+    ['sums', at(240).replace('Z', '.000Z')],
+  ])
+  await expect.poll(() => reasonOf(app)).toContain('Results for sums up to 2026-01-01T00:04:00.000Z cannot')
+  expect(await app.report('q')).toMatchObject({ state: 'running' })
+})
+
+it('a result over rows before a row that cannot be computed leaves the others as they are', async () => {
+  await using app = await appWith('clicks', 'sums', 'errors')
+  const most = 170_141_183_460_469_231_731_687_303_715_884_105_727n
+  const sql = `INSERT INTO sums SELECT page, sum(n) OVER (ORDER BY ts RANGE INTERVAL '10' SECONDS PRECEDING) AS n FROM clicks`
+  await app.create('q', sql, {
+    errorsTo: 'errors',
+    columns: { clicks: { ts: 'TIMESTAMP', page: 'VARCHAR', n: 'HUGEINT' } },
+  })
+  await app.start()
+  const row = (second: number, page: string, n: bigint | number): RecordInput => ({
+    partitionKey: 'x',
+    data: `{"ts":"${at(second)}","page":"${page}","n":"${n}"}`,
+  })
+  await app.client.putMany('clicks', [
+    row(0, 'a', 1),
+    row(60, 'b', most),
+    row(65, 'c', most),
+    row(90, 'd', 4),
+    row(120, 'e', 5),
+  ])
+  await expect.poll(() => rowsIn(app.client, 'sums')).toHaveLength(3)
+  expect((await rowsIn(app.client, 'sums')).map(({ page }) => page)).toEqual(['a', 'b', 'd'])
+  await expect.poll(() => rowsIn(app.client, 'errors')).toHaveLength(1)
+})
+
+it('a window that cannot be computed again for a row that came late is told, and the others are written again', async () => {
+  await using app = await appWith('clicks', 'sums', 'errors')
+  const most = 170_141_183_460_469_231_731_687_303_715_884_105_727n
+  const sql = `INSERT INTO sums SELECT window_start, sum(n) AS n FROM TUMBLE(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' MINUTE) GROUP BY window_start, window_end`
+  await app.create('q', sql, {
+    errorsTo: 'errors',
+    time: { outOfOrderMs: 0, idleMs: 500, latenessMs: 3_600_000 },
+    columns: { clicks: { ts: 'TIMESTAMP', n: 'HUGEINT' } },
+  })
+  await app.start()
+  const row = (second: number, n: bigint | number): RecordInput => ({
+    partitionKey: 'x',
+    data: `{"ts":"${at(second)}","n":"${n}"}`,
+  })
+  const starts = async (): Promise<readonly unknown[]> =>
+    (await rowsIn(app.client, 'sums')).map(({ window_start: start }) => start)
+  await app.client.putMany('clicks', [row(1, most), row(61, 1), row(121, 1), row(181, 1)])
+  await expect.poll(starts).toEqual([at(0), at(60), at(120)])
+  // One step or several: each window is written again at most once for each of its rows.
+  await app.client.putMany('clicks', [row(2, most), row(62, 1)])
+  await expect.poll(starts).toEqual([at(0), at(60), at(120), at(60)])
+  await expect
+    .poll(() => rowsIn(app.client, 'errors'))
+    .toMatchObject([{ target: 'sums', until: '2026-01-01T00:01:00.000Z' }])
+  await app.client.put('clicks', row(3, -most))
+  await expect.poll(starts).toEqual([at(0), at(60), at(120), at(60)])
+  await app.client.put('clicks', row(241, 1))
+  await expect.poll(starts).toEqual([at(0), at(60), at(120), at(60), at(180)])
+})

@@ -3,7 +3,7 @@
 // They are what a statement gives of its windows with the rows of the last take, less what it gives without them. Of both, the rows are
 // those of the windows that the late ones lie in, and of their neighbours as far as they share rows: a neighbour of which a part is
 // missing gives the same both times. Rows stand in the order of the stream, so that a step that is computed again gives the same.
-import type { EngineSession } from '../../engine/index.ts'
+import type { EngineSession, EngineStream } from '../../engine/index.ts'
 import type { PlannedStatement, PlannedWindow } from '../../plan/query-plan.ts'
 import { spoolColumns } from '../../rows/index.ts'
 import { countsAgain, stepStart } from '../../windows/lateness.ts'
@@ -19,10 +19,11 @@ export interface ChangedResultsParts {
   readonly lateness: number
 }
 
-/** SQL of the results of a statement that are new, or not what they were. */
+/** Results of a statement that are new, or not what they were. */
 export interface ChangedResults {
   readonly statement: PlannedStatement
-  readonly sql: string
+  /** Computes those between the watermarks that are set. To be called before the next statement is asked for. */
+  readonly compute: () => Promise<EngineStream>
 }
 
 const [SHARD, SEQUENCE] = Object.keys(spoolColumns) as [string, string]
@@ -31,7 +32,7 @@ const STEPS = 'millrace_steps_again'
 const BEFORE = 'millrace_results_before'
 
 /**
- * Gives the statements of which rows of the last take have changed results, each to be run before the next is asked for. The session's
+ * Gives the statements of which rows of the last take have changed results. The session's
  * variables say which windows are written, and not final.
  */
 export async function* changedResults(
@@ -45,15 +46,20 @@ export async function* changedResults(
     if ((await findSteps(parts, window, inputs)) === 0) continue
     try {
       for (const { fresh, input } of inputs) await session.run(rowsSql(input.held, fresh, window))
-      for (const held of inputs) await held.show(`${tableOf(held)} WHERE NOT millrace_is_fresh`)
-      await session.run(`CREATE OR REPLACE TEMP TABLE ${BEFORE} AS SELECT * FROM (${statement.sql})`)
-      for (const held of inputs) await held.show(tableOf(held))
-      yield { statement, sql: `SELECT * FROM (${statement.sql}) EXCEPT ALL SELECT * FROM ${BEFORE}` }
+      const compute = async (): Promise<EngineStream> => {
+        for (const held of inputs) await held.show(`${tableOf(held)} WHERE NOT millrace_is_fresh`)
+        await session.run(`CREATE OR REPLACE TEMP TABLE ${BEFORE} AS SELECT * FROM (${statement.sql})`)
+        for (const held of inputs) await held.show(tableOf(held))
+        return session.stream(
+          `SELECT * FROM (SELECT * FROM (${statement.sql}) EXCEPT ALL SELECT * FROM ${BEFORE}) ORDER BY ALL`,
+        )
+      }
+      yield { statement, compute }
     } finally {
       for (const held of inputs) await held.show()
     }
     for (const held of inputs) await session.run(`DROP TABLE ${tableOf(held)}`)
-    await session.run(`DROP TABLE ${BEFORE}; DROP TABLE ${STEPS}`)
+    await session.run(`DROP TABLE IF EXISTS ${BEFORE}; DROP TABLE ${STEPS}`)
   }
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import type { RecordInput, StreamRecord } from 'millrace'
 import type { EngineRow } from '../../engine/index.ts'
 import type { RefusedRow } from '../../rows/index.ts'
+import type { FailedResults } from './failures.ts'
 
 /** A record, and where it goes. */
 export interface Result {
@@ -76,6 +77,24 @@ export function refusalRecord(stream: string, row: RefusedRow, record: StreamRec
     data: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64'),
   }
   return { partitionKey, data: JSON.stringify(data) }
+}
+
+/**
+ * Returns what is told of results that cannot be computed. Which of their rows fails first is not always the same, so the reason is no part of
+ * it: of the same results there is the same record.
+ */
+export function failureRecord({
+  target,
+  span: { after, until },
+}: Omit<FailedResults, 'reason'>): RecordInput {
+  const momentOf = (microseconds: number) => new Date(microseconds / 1000).toISOString()
+  const data = {
+    target,
+    ...(after !== null && { after: momentOf(after) }),
+    ...(until !== null && { until: momentOf(until) }),
+    reason: 'The results of this time cannot be computed: query explain says why.',
+  }
+  return { partitionKey: target, data: JSON.stringify(data) }
 }
 
 /** Gives results in chunks: of the same results the same ones. */

@@ -4,7 +4,8 @@ import { parseShardId, type QueryDefinition } from 'millrace/protocol'
 import type { RefusedRow } from '../../rows/index.ts'
 import { outputOf } from '../../streams/outputs.ts'
 import type { RowPlace } from '../held-input.ts'
-import { refusalRecord, sameRecord, type Result } from './results.ts'
+import { failureRecord, refusalRecord, sameRecord, type Result } from './results.ts'
+import type { FailedResults } from './failures.ts'
 
 type Batches = Map<string, (readonly StreamRecord[])[]>
 
@@ -55,6 +56,12 @@ export class Retained {
       target,
       record: refusalRecord(stream, row, record),
     }))
+  }
+
+  /** Returns what goes to the stream of errors of results that cannot be computed. */
+  failed(results: FailedResults): readonly Result[] {
+    const target = this.#errorsTo
+    return target === undefined ? [] : [{ target, record: failureRecord(results) }]
   }
 
   /** The records of places, in the order of the stream, each of them told once. */

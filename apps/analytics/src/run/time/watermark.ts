@@ -50,6 +50,30 @@ export interface Boundaries {
 }
 
 /** Whether a boundary lies after one moment, and not after the other. */
-export function crosses({ length, offset }: Boundaries, after: number, until: number): boolean {
-  return Math.floor((until - offset) / length) > Math.floor((after - offset) / length)
+export function crosses(boundaries: Boundaries, after: number, until: number): boolean {
+  return numberOf(until, boundaries) > numberOf(after, boundaries)
+}
+
+/** Time between two watermarks: after one, up to the other. Microseconds; null before the first. */
+export interface TimeSpan {
+  readonly after: number | null
+  readonly until: number | null
+}
+
+/** Returns SQL of a moment. */
+export function momentSql(microseconds: number | null): string {
+  return microseconds === null ? `TIMESTAMP '-infinity'` : `make_timestamp(${microseconds})`
+}
+
+/** Returns a boundary that has as many of those in a span before it as behind it; undefined where there are fewer than two after `first`. */
+export function cutOf({ after, until }: TimeSpan, first: number, boundaries: Boundaries): number | undefined {
+  if (until === null) return undefined
+  const before = numberOf(Math.max(after ?? -Infinity, first - 1), boundaries)
+  const count = numberOf(until, boundaries) - before
+  return count < 2 ? undefined : boundaries.offset + (before + Math.ceil(count / 2)) * boundaries.length
+}
+
+/** How many boundaries from the offset on. */
+function numberOf(moment: number, { length, offset }: Boundaries): number {
+  return Math.floor((moment - offset) / length)
 }

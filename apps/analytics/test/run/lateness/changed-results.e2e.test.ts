@@ -8,6 +8,7 @@ import type { StreamRecord } from 'millrace'
 import { parseShardId, shardIdOf, type QueryDefinition } from 'millrace/protocol'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Engine } from '../../../src/engine/index.ts'
+import type { FailureSink } from '../../../src/run/results/failures.ts'
 import { QueryTables } from '../../../src/run/query-tables.ts'
 import { at, clickColumns } from '../../support/query-app.ts'
 
@@ -232,12 +233,12 @@ it('gives what rows within the lateness change, of their windows and keys alone,
           late.push(...taken.late.map(({ sequenceNumber }) => String(sequenceNumber)))
         }
         const results: string[] = []
-        const keep = async (given: ReturnType<QueryTables['results']>) => {
+        const keep = async (given: ReturnType<QueryTables['resultsAgain']>) => {
           for await (const { target, record } of given) results.push(`${target} ${String(record.data)}`)
         }
-        await keep(tables.resultsAgain(watermark))
+        await keep(tables.resultsAgain(watermark, noFailures))
         await tables.between(watermark, next)
-        await keep(tables.results('timed'))
+        await keep(tables.resultsBetween({ after: watermark, until: next }, noFailures))
         for (const held of tables.inputs) await held.release()
         const expected = model.step(
           came.map(([row]) => row),
@@ -263,3 +264,8 @@ it('gives what rows within the lateness change, of their windows and keys alone,
     { numRuns: 30 },
   )
 }, 120_000)
+
+const noFailures: FailureSink = {
+  rows: () => expect.unreachable(),
+  results: ({ reason }) => expect.unreachable(reason),
+}
