@@ -59,6 +59,11 @@ const TIME_MS_MAX = 7 * 86_400_000
 const RATE_MAX = 10_000_000
 /** Producers, consumers, groups and members: each may have connections of its own. */
 const PARTIES_MAX = 256
+/**
+ * Records without an answer, of one producer of a closed loop, which waits from half of it on: enough to fill batches. More of them
+ * cost the process that loads more than they bring, and only lengthen the wait.
+ */
+const CLOSED_LOOP_RECORDS_MAX = 8192
 /** As often as Kinesis lets a shard be asked. */
 const POLL_MS_DEFAULT = 200
 
@@ -274,7 +279,10 @@ async function openDriver(flags: BenchFlags, terminal: Terminal): Promise<LoadDr
     connect,
     control,
     isPushed: flags.push === true,
-    producer: { compression: flags.compression },
+    producer: {
+      compression: flags.compression,
+      ...(flags.rate === 'max' ? { bufferRecordsMax: CLOSED_LOOP_RECORDS_MAX } : {}),
+    },
   })
 }
 

@@ -5,7 +5,7 @@ export type OnRecords = (data: readonly Uint8Array[]) => void
 
 export interface LoadProducer {
   /** Appends a record; fulfils when it is acknowledged. Records of one key are stored in the order of the calls. */
-  send(partitionKey: string, data: Uint8Array): Promise<void>
+  send(partitionKey: string, data: Uint8Array): Promise<unknown>
   /** Undefined while there is room for more; else a promise of it. It never rejects. */
   ready(): Promise<void> | undefined
   /** Ends it: what is not acknowledged fails. */

@@ -41,9 +41,7 @@ export function millraceDriver({
     async openProducer(stream) {
       const producer = await (await open()).producer(stream, producerOptions)
       return {
-        async send(partitionKey, data) {
-          await producer.send({ partitionKey, data })
-        },
+        send: (partitionKey, data) => producer.send({ partitionKey, data }),
         ready: () => producer.ready(),
         async close() {
           producer.abort()
