@@ -2,6 +2,7 @@
 import type { QueryTime } from 'millrace/protocol'
 import type { QueryPlan } from '../plan/query-plan.ts'
 import { PlanFault, positionIn } from '../plan/plan-fault.ts'
+import type { AppTarget } from './app-targets.ts'
 import { lengths, timeBounds } from './bounds.ts'
 import { QueryError } from './query-error.ts'
 
@@ -44,9 +45,19 @@ export function checkTime(time: QueryTime): void {
 }
 
 /** Refuses a query that would read what it writes. Throws `PlanFault` and QueryError `invalid`. */
-export function checkStreams(text: string, plan: QueryPlan, { lateTo, errorsTo }: SideStreams): void {
+export function checkStreams(
+  text: string,
+  plan: QueryPlan,
+  {
+    lateTo,
+    errorsTo,
+    appTargets = new Map(),
+  }: SideStreams & { readonly appTargets?: ReadonlyMap<string, AppTarget> },
+): void {
   const read = new Set(plan.inputs.map(({ stream }) => stream))
-  for (const { target, place } of plan.statements) {
+  const streamOf = (target: string | undefined) => appTargets.get(target ?? '')?.stream ?? target
+  for (const { target: name, place } of plan.statements) {
+    const target = streamOf(name)
     if (target === undefined || !read.has(target)) continue
     const start = positionIn(text, place)
     throw new PlanFault(
@@ -55,7 +66,7 @@ export function checkStreams(text: string, plan: QueryPlan, { lateTo, errorsTo }
       `The query reads ${target}, to which this writes: its results would come back to it for ever. Write them to another stream.`,
     )
   }
-  const targets = new Set(plan.statements.map(({ target }) => target))
+  const targets = new Set(plan.statements.map(({ target }) => streamOf(target)))
   for (const [what, stream] of [
     ['Late rows', lateTo],
     ['Rows that cannot be taken', errorsTo],

@@ -3,6 +3,7 @@ import { MillraceError, type Client } from 'millrace'
 import { queryKinds, type QueryDefinition, type QueryReport } from 'millrace/protocol'
 import type { PlannedWindow, StatementKind } from '../plan/query-plan.ts'
 import { outputOf } from '../streams/outputs.ts'
+import { outputsOf, type AppTarget } from './app-targets.ts'
 import { defaultStart } from './bounds.ts'
 import { checkTexts } from './check.ts'
 import { isServedAt } from './hosts.ts'
@@ -36,7 +37,10 @@ export interface SqlExplanation {
 }
 
 export interface ExplainedStatement {
+  /** The stream. */
   readonly target: string
+  /** The delivery that the stream is behind, or the function that is called with its records, where the SQL names that. */
+  readonly app?: Pick<AppTarget, 'kind' | 'name'>
   /** The SQL as it was written. */
   readonly text: string
   readonly kind: StatementKind
@@ -93,7 +97,13 @@ export async function explainQuery(
     report === undefined ? [] : shardStandings(report, streams)
   try {
     const checked = await checkSql(door.client, { ...definition, given: definition.columns })
-    return { ...description, sql: explained(checked, definition), shards: standings(byEventTime(checked)) }
+    const reason = movedTarget(checked, definition) ?? description.reason
+    return {
+      ...description,
+      reason,
+      sql: explained(checked, definition),
+      shards: standings(byEventTime(checked)),
+    }
   } catch (error) {
     const isOfQuery = error instanceof QueryError || MillraceError.is(error, 'streamNotFound')
     if (!isOfQuery) throw error
@@ -141,13 +151,25 @@ function byEventTime({ plan }: CheckedSql): ReadonlySet<string> {
   return new Set(timed.map(({ stream }) => stream))
 }
 
+/** Says where a delivery or a function has another stream now than when the query was made. */
+function movedTarget({ appTargets }: CheckedSql, definition: QueryDefinition): string | undefined {
+  if (definition.beside !== undefined) return undefined
+  for (const [target, { kind, name, stream }] of appTargets) {
+    const known = outputOf(definition, target)
+    if (known !== stream)
+      return `The ${kind} ${name} reads ${stream} now, and results go to ${known}: replace the query by itself (query replace --file …).`
+  }
+  return undefined
+}
+
 function explained(
-  { plan, columns, results }: CheckedSql,
-  definition: Pick<QueryDefinition, 'outputs'> = {},
+  { plan, columns, results, appTargets }: CheckedSql,
+  definition: Pick<QueryDefinition, 'outputs'> = { outputs: outputsOf(appTargets) },
 ): SqlExplanation {
   return {
     statements: plan.statements.map(({ target, text, kind, inputs, windows, files }, at) => ({
       target: outputOf(definition, target!),
+      ...(appTargets.has(target!) && { app: appOf(appTargets.get(target!)!) }),
       text,
       kind,
       inputs,
@@ -162,4 +184,8 @@ function explained(
       columns: columns.get(stream)!.filter(({ name }) => read === 'all' || read.includes(name)),
     })),
   }
+}
+
+function appOf({ kind, name }: AppTarget): Pick<AppTarget, 'kind' | 'name'> {
+  return { kind, name }
 }

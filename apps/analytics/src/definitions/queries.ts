@@ -6,6 +6,7 @@ import type { QueryProgress } from '../run/place/query-place.ts'
 import { keepSchemas } from '../streams/schema/stream-schemas.ts'
 import { outputOf } from '../streams/outputs.ts'
 import { defaultStart, defaultTime } from './bounds.ts'
+import { outputsOf } from './app-targets.ts'
 import { checkCircles } from './circles.ts'
 import { checkName, checkTexts, checkTime } from './check.ts'
 import { alreadyThere, isTried, notFound } from './query-error.ts'
@@ -199,6 +200,7 @@ export async function defined(
     from,
     time: whole,
     columns: checked.fields,
+    ...(checked.appTargets.size > 0 && { outputs: outputsOf(checked.appTargets) }),
     ...(lateTo !== undefined && { lateTo }),
     ...(errorsTo !== undefined && { errorsTo }),
     ...(description !== undefined && { description }),
@@ -215,7 +217,8 @@ export async function makeStreams(
   const made: string[] = []
   for (const name of namesWritten(definition, checked)) {
     const stream = outputOf(definition, name)
-    if (await isMade(client, stream)) made.push(stream)
+    // The stream of a delivery or a function is made with it.
+    if (!checked.appTargets.has(name) && (await isMade(client, stream))) made.push(stream)
   }
   return made
 }

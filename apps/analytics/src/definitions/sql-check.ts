@@ -13,6 +13,7 @@ import { isRecordColumn, quotedText, RowTable, type RowColumn } from '../rows/in
 import { ReferenceFault, References } from '../reference/index.ts'
 import { bindFault, columnsRead, planStreams, type StreamsPlan } from '../streams/plan-streams.ts'
 import { foundFields, givenBy, withRecordColumns, type GivenColumns } from '../streams/stream-columns.ts'
+import { appTargets, type AppTarget } from './app-targets.ts'
 import { lengths } from './bounds.ts'
 import { checkFiles, checkStreams, type SideStreams } from './check.ts'
 import { QueryError } from './query-error.ts'
@@ -46,6 +47,8 @@ export interface CheckedSql extends StreamsPlan {
   readonly fields: QueryColumns
   /** What each statement gives, in their order. */
   readonly results: readonly (readonly ResultColumn[])[]
+  /** Deliveries and functions among its targets, by those. */
+  readonly appTargets: ReadonlyMap<string, AppTarget>
 }
 
 /** Checks SQL. Rejects with QueryError `invalid`, and as the client does, as with `streamNotFound`. */
@@ -91,7 +94,7 @@ class SqlCheck {
   }
 
   async checked(): Promise<CheckedSql> {
-    const { session, references, asked } = this.#parts
+    const { client, session, references, asked } = this.#parts
     const fields: Record<string, GivenColumns> = {}
     const planned = await planStreams(
       asked.sql,
@@ -106,14 +109,15 @@ class SqlCheck {
         return withRecordColumns(fields[stream])
       },
     )
-    checkStreams(asked.sql, planned.plan, asked)
+    const found = await appTargets(client, asked.sql, planned.plan)
+    checkStreams(asked.sql, planned.plan, { ...asked, appTargets: found })
     checkFiles(asked.sql, planned.plan)
     checkGiven(asked.given, fields)
     await references.load(planned.plan.statements.flatMap(({ files }) => files))
     await this.#createTables(planned)
     const results: (readonly ResultColumn[])[] = []
     for (const statement of planned.plan.statements) results.push(await this.#bound(statement, planned))
-    return { ...planned, fields, results }
+    return { ...planned, fields, results, appTargets: found }
   }
 
   async #fieldsOf(stream: string): Promise<GivenColumns> {

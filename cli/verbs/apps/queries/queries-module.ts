@@ -64,6 +64,7 @@ export interface QueryDescription extends NamedQuery {
 export interface SqlExplanation {
   readonly statements: readonly {
     readonly target: string
+    readonly app?: { readonly kind: 'delivery' | 'function'; readonly name: string }
     readonly kind: 'rows' | 'windows' | 'over' | 'join' | 'bounded'
     readonly inputs: readonly number[]
     /** Microseconds. */

@@ -110,7 +110,9 @@ export function explanationReport(
 /** What SQL writes and reads. */
 export function sqlReport({ statements, inputs }: SqlExplanation, room: Room): string {
   const written = statements.map((statement) => [
-    statement.target,
+    statement.app === undefined
+      ? statement.target
+      : `${statement.target} (${statement.app.kind} ${statement.app.name})`,
     statement.inputs.map((at) => inputs[at]!.stream).join(', '),
     kindText(statement),
     statement.files.join(', ') || '-',

@@ -20,6 +20,7 @@ import {
   type QueryResults,
 } from '../queries.ts'
 import { notFound, QueryError } from '../query-error.ts'
+import { checkSql } from '../sql-check.ts'
 import { nextOf } from './trial.ts'
 
 /** How long the query may take to come as far as the version beside it stood. */
@@ -50,7 +51,13 @@ export async function promoteQuery(
   const { beside } = next
   if (beside === undefined)
     throw new QueryError('invalid', `${nextOf(name)} is a query of its own, and no version of ${name}.`)
-  const definition = before.promoted?.id === next.id ? before : await take(door, { name, next, beside })
+  const isTaken = before.promoted?.id === next.id
+  const definition = isTaken ? before : await take(door, { name, next, beside })
+  // Of a call that was interrupted it is not known whether it came to this.
+  if (isTaken) {
+    const checked = await checkSql(client, { ...definition, given: definition.columns })
+    await keepSchemas(client, name, resultsOf(definition, checked))
+  }
   await deleteQuery(door, nextOf(name))
   return { name, definition }
 }

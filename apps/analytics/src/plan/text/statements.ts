@@ -66,7 +66,8 @@ function statementOf(text: string, tokens: readonly Token[]): Statement {
       (into ?? first!).start,
       'Where results go is written INSERT INTO target SELECT.',
     )
-  const { names, next } = columnsAt(text, tokens, 3)
+  const app = appTargetAt(text, tokens)
+  const { names, next } = columnsAt(text, tokens, app === undefined ? 3 : 5)
   const select = tokens[next]
   if (select === undefined || !/^(SELECT|WITH|FROM|VALUES|\()$/.test(select.text)) {
     const hint =
@@ -79,7 +80,15 @@ function statementOf(text: string, tokens: readonly Token[]): Statement {
       `Not understood: ${hint}, INSERT INTO "my-target" SELECT.`,
     )
   }
-  return { target: nameAt(text, target), targetColumns: names, start, selectStart: select.start, end }
+  return { target: app ?? nameAt(text, target), targetColumns: names, start, selectStart: select.start, end }
+}
+
+/** Returns `delivery:NAME` and `function:NAME` where a statement writes to a delivery or a function: no stream has such a name. */
+function appTargetAt(text: string, tokens: readonly Token[]): string | undefined {
+  const [kind, mark, name] = tokens.slice(2)
+  const isApp = kind?.kind === 'word' && /^(DELIVERY|FUNCTION)$/.test(kind.text)
+  if (!isApp || mark?.text !== '.' || name === undefined || !isName(name)) return undefined
+  return `${kind.text.toLowerCase()}:${nameAt(text, name)}`
 }
 
 const isName = ({ kind }: Token) => kind === 'word' || kind === 'name'

@@ -12,6 +12,7 @@ import {
   replaceBeside,
   replaceQuery,
   setQueryState,
+  streamSchema,
   type QueryDoor,
 } from '../../../src/definitions/index.ts'
 import type { QueryProgress } from '../../../src/run/place/query-place.ts'
@@ -229,7 +230,7 @@ it('promotes once, wherever it is interrupted', async () => {
       const name = `q${change}-${when}`
       await createQuery(door, name, { ...settings, sql: views('page, count(*) AS n') })
       await setQueryState(door, name, 'paused')
-      await replaceBeside(door, name, { sql: views('page, count(*) + 1 AS n') })
+      await replaceBeside(door, name, { sql: views('page, count(*) AS n, max(ms) AS m') })
       const dying = { ...door, client: dyingAt(app.client, change, when) }
       isOver = await promoteQuery(dying, name).then(
         () => true,
@@ -239,8 +240,19 @@ it('promotes once, wherever it is interrupted', async () => {
         },
       )
       const { definition } = await promoteQuery(door, name)
-      expect(definition).toMatchObject({ version: 2, sql: views('page, count(*) + 1 AS n'), state: 'paused' })
+      expect(definition).toMatchObject({
+        version: 2,
+        sql: views('page, count(*) AS n, max(ms) AS m'),
+        state: 'paused',
+      })
       expect((await getQuery(app.client, name)).definition).toEqual(definition)
+      const schema = await streamSchema(app.client, 'views')
+      expect(schema?.writers[`query/${name}`]?.map((column) => column.name)).toEqual([
+        'window_start',
+        'page',
+        'n',
+        'm',
+      ])
       await expect(getQuery(app.client, `${name}.next`)).rejects.toMatchObject({ code: 'notFound' })
       expect(await app.client.documents(queryKinds.progress).get(`${name}.next`)).toBeUndefined()
       expect(await streams(app.client)).toEqual(['clicks', 'views'])
