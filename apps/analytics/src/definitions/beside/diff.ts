@@ -113,10 +113,11 @@ async function targetsOf(
   { parser, definition }: { readonly parser: SqlParser; readonly definition: QueryDefinition },
 ): Promise<TargetKeys> {
   const { plan, results } = await checkSql(client, { ...definition, given: definition.columns })
+  const hasLateness = (definition.time.latenessMs ?? 0) > 0
   const targets = new Map<string, TargetResults>()
   for (const [at, statement] of plan.statements.entries()) {
     const target = statement.target!
-    const keys = await resultKeys(parser, plan, { statement, columns: results[at]! })
+    const keys = await resultKeys(parser, plan, { statement, columns: results[at]!, hasLateness })
     const known = targets.get(target)?.keys
     targets.set(target, {
       stream: outputOf(definition, target),
@@ -134,6 +135,8 @@ function both(one: ResultKeys, other: ResultKeys): ResultKeys {
     keys: new Set([...one.keys].filter((name) => other.keys.has(name))),
     moment: one.moment === other.moment ? one.moment : undefined,
     reach: one.reach === other.reach ? one.reach : undefined,
+    // Of two statements it is not known which one has written a result.
+    changes: false,
   }
 }
 

@@ -16,14 +16,22 @@ export interface ResultKeys {
   readonly moment: string | undefined
   /** How long before `moment` the rows of a result may begin, in microseconds; undefined where that is not fixed. */
   readonly reach: number | undefined
+  /** Whether a result is written again, under the same keys, when rows that come late change it: the last one counts. */
+  readonly changes: boolean
 }
 
 /** Finds what the results of a statement are made of. */
 export async function resultKeys(
   parser: SqlParser,
   plan: QueryPlan,
-  { statement, columns }: { readonly statement: PlannedStatement; readonly columns: readonly ResultColumn[] },
+  of: {
+    readonly statement: PlannedStatement
+    readonly columns: readonly ResultColumn[]
+    /** Whether rows that come late count still. */
+    readonly hasLateness: boolean
+  },
 ): Promise<ResultKeys> {
+  const { statement, columns, hasLateness } = of
   const selected = await selectedBy(parser, statement)
   const isKnown = selected?.length === columns.length
   const named = columns.map((column, at) => ({
@@ -31,16 +39,16 @@ export async function resultKeys(
     // Without a list of what is selected, texts and times are taken for what rows are grouped by.
     source: isKnown ? selected[at]! : isText(column.type) ? column.name : null,
   }))
-  const of = (source: RegExp): string | undefined =>
+  const sourced = (source: RegExp): string | undefined =>
     named.find((column) => column.source !== null && source.test(column.source))?.name
   const [window, ...others] = statement.windows
   const isFixed =
     others.length === 0 && (window?.kind === 'tumble' || window?.kind === 'hop') ? window.size : undefined
-  const end = of(/^window_end$/i)
-  const start = of(/^window_start$/i)
-  const ended = of(/^window_time$/i)
+  const end = sourced(/^window_end$/i)
+  const start = sourced(/^window_start$/i)
+  const ended = sourced(/^window_time$/i)
   const hold = Math.max(0, ...statement.inputs.map((at) => plan.inputs[at]!.hold ?? 0))
-  const time = of(new RegExp(`^(${timesOf(plan, statement).join('|') || '$.'})$`, 'i'))
+  const time = sourced(new RegExp(`^(${timesOf(plan, statement).join('|') || '$.'})$`, 'i'))
   let moment: string | undefined
   if (statement.kind === 'windows') {
     if (end !== undefined) moment = quotedName(end)
@@ -53,6 +61,7 @@ export async function resultKeys(
     keys: new Set(named.filter(({ source }) => source !== null).map(({ name }) => name)),
     moment,
     reach: statement.kind === 'windows' ? isFixed : undefined,
+    changes: hasLateness && statement.kind === 'windows',
   }
 }
 

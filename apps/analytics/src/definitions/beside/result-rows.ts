@@ -38,6 +38,8 @@ export async function readResults(
   const columns = [
     { name: 'data', type: 'BLOB' },
     { name: KEY_COLUMN, type: 'VARCHAR' },
+    { name: 'arrival_time', type: 'TIMESTAMP' },
+    { name: 'sequence_number', type: 'BIGINT' },
   ]
   const rows = await RowTable.create(
     session,
@@ -53,16 +55,21 @@ export async function readResults(
   const shape = Object.fromEntries(
     keys.columns.map(({ name, type }) => [name, plain.test(type) ? type : 'JSON']),
   )
-  const read = `SELECT from_json(payload, ${quotedText(JSON.stringify(shape))}) AS result, ${KEY_COLUMN}
-    FROM (SELECT TRY_CAST(TRY(decode(data)) AS JSON) AS payload, ${KEY_COLUMN} FROM ${records})
-    WHERE json_type(payload) = 'OBJECT'`
+  const payloads = `SELECT *, TRY_CAST(TRY(decode(data)) AS JSON) AS payload FROM ${records}`
+  const read = `SELECT *, from_json(payload, ${quotedText(JSON.stringify(shape))}) AS result
+    FROM (${payloads}) WHERE json_type(payload) = 'OBJECT'`
   const values = keys.columns.map((column) => `${valueOf(column)} AS ${quotedName(column.name)}`)
+  const place = 'arrival_time AS millrace_arrival, sequence_number AS millrace_number'
+  const last =
+    keys.changes && keys.keys.size > 0
+      ? `QUALIFY row_number() OVER (PARTITION BY ${[...keys.keys].map(quotedName).join(', ')} ORDER BY millrace_arrival DESC, millrace_number DESC) = 1`
+      : ''
   await session.run(
     `CREATE OR REPLACE TEMP TABLE ${table} AS
-     SELECT *, (${keys.moment ?? 'NULL'})::TIMESTAMP AS millrace_moment FROM (SELECT ${values.join(', ')} FROM (${read}))`,
+     SELECT *, (${keys.moment ?? 'NULL'})::TIMESTAMP AS millrace_moment FROM (SELECT ${[...values, place].join(', ')} FROM (${read})) ${last}`,
   )
   const [counts] = (await session.rows(
-    `SELECT ((SELECT count(*) FROM ${records}) - (SELECT count(*) FROM ${table}))::DOUBLE AS unreadable`,
+    `SELECT count(*)::DOUBLE AS unreadable FROM (${payloads}) WHERE json_type(payload) IS DISTINCT FROM 'OBJECT'`,
   )) as readonly { readonly unreadable: number }[]
   await session.run(`DROP VIEW ${records}; DROP TABLE ${quotedName(`${records}_held`)}`)
   return counts!.unreadable
