@@ -1,6 +1,13 @@
 // Records as rows, as the rest of the app uses them.
 export { foundColumns } from './found-columns.ts'
-export { isRecordColumn, recordColumns, spoolColumns, type RecordColumnName } from './record-columns.ts'
+export {
+  isRecordColumn,
+  numberOf,
+  recordColumns,
+  spoolColumns,
+  type RecordColumnName,
+  type RowRecord,
+} from './record-columns.ts'
 export {
   RowTable,
   type LoadedRows,

@@ -2,6 +2,12 @@
 // not seen.
 import type { StreamRecord } from 'millrace'
 
+/** A record as a row. */
+export interface RowRecord extends StreamRecord {
+  /** The sequence number that is shown, of a record that was forwarded: its own one is where it stands now. */
+  readonly originNumber?: number
+}
+
 /** A column that a record has by itself. */
 interface RecordColumn {
   /** One sentence for the documentation. */
@@ -10,7 +16,7 @@ interface RecordColumn {
   readonly type: string
   /** What the spool has of it: JSON without control characters, read as a type of DuckDB; undefined where the spool has it in any case. */
   readonly spool:
-    { readonly json: (record: StreamRecord) => string; readonly type: 'VARCHAR' | 'JSON' } | undefined
+    { readonly json: (record: RowRecord) => string; readonly type: 'VARCHAR' | 'JSON' | 'BIGINT' } | undefined
   /** SQL over it, in the column of this name, and over `spoolColumns`. */
   readonly sql: string
 }
@@ -46,8 +52,8 @@ export const recordColumns = {
   sequence_number: {
     doc: 'The sequence number, which rises within a shard.',
     type: 'BIGINT',
-    spool: undefined,
-    sql: 'millrace_sequence',
+    spool: { json: (record) => String(numberOf(record)), type: 'BIGINT' },
+    sql: 'sequence_number',
   },
   shard_id: {
     doc: 'The shard, as `shardId-000000000003`.',
@@ -78,6 +84,11 @@ export type RecordColumnName = keyof typeof recordColumns
 /** Whether each record has a column of this name. */
 export function isRecordColumn(name: string): name is RecordColumnName {
   return Object.hasOwn(recordColumns, name)
+}
+
+/** Returns the sequence number of a record that people know it by. */
+export function numberOf({ originNumber, sequenceNumber }: RowRecord): number {
+  return originNumber ?? sequenceNumber
 }
 
 function headersJson(headers: StreamRecord['headers']): string {

@@ -1,7 +1,7 @@
 // The rows of one input of a query: of each load those that count, and for how long. Runs in the app, over the query's session.
 import type { StreamRecord } from 'millrace'
 import { shardIdOf } from 'millrace/protocol'
-import type { EngineSession } from '../engine/index.ts'
+import { EngineFault, type EngineSession } from '../engine/index.ts'
 import type { PlannedInput, PlannedWindow } from '../plan/query-plan.ts'
 import { spoolColumns, type RefusedRow, type RowTable } from '../rows/index.ts'
 import { stepStart } from '../windows/lateness.ts'
@@ -55,6 +55,9 @@ export class HeldInput {
   readonly #table: RowTable
   /** Whether rows decide on what others come to: then those that came too late must stay out when rows are read again. */
   readonly remembersLate: boolean
+  /** Whether rows are not held. */
+  readonly #isPassing: boolean
+  #keys: { readonly sql: string; readonly isRead: boolean } | undefined
   #late = new Map<number, Set<number>>()
   #count = 0
   #again = 0
@@ -62,12 +65,18 @@ export class HeldInput {
 
   constructor(
     session: EngineSession,
-    parts: { readonly input: PlannedInput; readonly table: RowTable; readonly remembersLate: boolean },
+    parts: {
+      readonly input: PlannedInput
+      readonly table: RowTable
+      readonly remembersLate: boolean
+      readonly isPassing?: boolean
+    },
   ) {
     this.#session = session
     this.input = parts.input
     this.#table = parts.table
     this.remembersLate = parts.remembersLate
+    this.#isPassing = parts.isPassing ?? false
   }
 
   get key(): string {
@@ -121,6 +130,10 @@ export class HeldInput {
   /** Makes rows of what was added, and holds those that count by the watermark that is set. */
   async take(): Promise<TakenRows> {
     const { count, refused } = await this.#table.load()
+    if (this.#isPassing) {
+      if (this.isTimed) await this.#learn('true')
+      return { count, refused: [], late: [], again: 0 }
+    }
     if (!this.isTimed) {
       await this.#table.keep()
       this.#count += count
@@ -142,6 +155,31 @@ export class HeldInput {
       refused: [...refused, ...timeless.map((row) => ({ ...row, reason }))],
       late,
       again: this.#again,
+    }
+  }
+
+  /** Returns the values of SQL over its columns, as one text a row, of the rows of the last load; none where it does not read the columns. */
+  async values(sql: readonly string[]): Promise<readonly (RowPlace & { readonly value: string })[]> {
+    const value = `to_json([${sql.map((each) => `(${each})::VARCHAR`).join(', ')}])::VARCHAR`
+    if (this.#keys?.sql !== value) this.#keys = { sql: value, isRead: await this.#isRead(value) }
+    if (!this.#keys.isRead) return []
+    const rows = await this.#session.rows(
+      `SELECT ${SHARD} AS shard, ${SEQUENCE} AS sequence, ${value} AS value FROM ${this.#table.fresh}`,
+    )
+    return rows.map(({ shard, sequence, value: text }) => ({
+      shard: Number(shard),
+      sequenceNumber: Number(sequence),
+      value: String(text),
+    }))
+  }
+
+  async #isRead(value: string): Promise<boolean> {
+    try {
+      await this.#session.rows(`SELECT ${value} FROM ${this.input.held} LIMIT 0`)
+      return true
+    } catch (error) {
+      if (error instanceof EngineFault) return false
+      throw error
     }
   }
 

@@ -9,12 +9,13 @@ import {
   type QueryUnit,
 } from 'millrace/protocol'
 import { EngineFault, type Engine } from '../engine/index.ts'
-import { hashKeysOf } from './parts/part-range.ts'
 import { ReferenceFault } from '../reference/index.ts'
 import { ProgressStore, QueryTakenError } from './place/progress-store.ts'
 import { QueryHosts, type QueryHost } from './query-hosts.ts'
+import { deletePartsStream } from './parts/parts-stream.ts'
 import type { QueryProgress } from './place/query-place.ts'
-import { QueryRun, type RunParts } from './query-run.ts'
+import { QueryRun } from './query-run.ts'
+import type { RunParts } from './run-parts.ts'
 
 export interface QueriesParts {
   readonly client: Client
@@ -178,6 +179,7 @@ class Queries {
   #remove(of: Pick<Taken, 'query' | 'definition' | 'documentVersion'>): void {
     const { query, definition, documentVersion } = of
     this.#begin(query, of, async () => {
+      await deletePartsStream(this.#parts.client, definition.sharing)
       for (const { name } of queryUnits(query, definition)) {
         await this.#progress.delete(name)
         await this.#reports.delete(name)
@@ -228,9 +230,8 @@ class Queries {
       return
     }
     const onResumed = (run: Pick<QueryRun, 'report'>): void => void (taken.reported = run)
-    const hashKeys = hashKeysOf(unit, definition.sharing)
     const run = await QueryRun.open(
-      { ...this.#parts, name, definition, hashKeys, store, onResumed },
+      { ...this.#parts, query, unit, definition, store, onResumed },
       aborting.signal,
     )
     taken.run = run

@@ -1,12 +1,10 @@
 // Carries one query out, from the place where it stood, until it is stopped or fails. Runs in the app.
-import type { Client, HashKeys, StreamRecord } from 'millrace'
-import { parseShardId, type QueryDefinition, type QueryReport } from 'millrace/protocol'
-import type { Engine } from '../engine/index.ts'
+import type { StreamRecord } from 'millrace'
+import { parseShardId, type QueryReport } from 'millrace/protocol'
 import { streamsWritten } from '../streams/outputs.ts'
 import { Outputs } from './results/outputs.ts'
 import { isForGood } from './place/for-good.ts'
 import { PlaceKeeper } from './place/place-keeper.ts'
-import type { ProgressStore } from './place/progress-store.ts'
 import {
   inputKey,
   placeFor,
@@ -14,36 +12,17 @@ import {
   type QueryPlace,
   type StreamPositions,
 } from './place/query-place.ts'
-import { QueryTables, tablesParts, type QueryTablesParts } from './query-tables.ts'
+import type { QueryTables } from './query-tables.ts'
 import { Retained } from './results/retained.ts'
 import { byTarget, inChunks, type Result } from './results/results.ts'
 import { failureSink } from './results/failures.ts'
 import { RunMeter } from './run-meter.ts'
-import { beginOf, readRanges, type StreamShare } from './reading/stream-ranges.ts'
+import { hashKeysIn, keptIn, opened, shareOf, type RunParts } from './run-parts.ts'
+import { readRanges } from './reading/stream-ranges.ts'
 import { StreamSource } from './reading/stream-source.ts'
 import { pausing } from './time/pausing.ts'
-import { QueryClock } from './time/query-clock.ts'
-import type { TimeSpan } from './time/watermark.ts'
-
-export interface RunParts extends Pick<QueryTablesParts, 'reference'> {
-  readonly client: Client
-  readonly engine: Engine
-  /** For spools of this process. */
-  readonly directory: string
-  /** Of the unit. */
-  readonly name: string
-  readonly definition: QueryDefinition
-  /** Which records of its streams are read; undefined for all. */
-  readonly hashKeys: HashKeys | undefined
-  readonly store: ProgressStore
-  /** Milliseconds that only go on. */
-  readonly monotonic: () => number
-  readonly now: () => number
-  /** Takes a run that ends what was prepared, before it is open: it may wait for a target. */
-  readonly onResumed?: (run: Pick<QueryRun, 'report'>) => void
-  /** Whether results for a target that is not there are given up: what another version has prepared for it. */
-  readonly isGivenUp?: (target: string) => boolean
-}
+import type { RunClock } from './time/run-clock.ts'
+import type { RunStage, StepEnd } from './stage.ts'
 
 /** Bytes of records from which on they become rows, and beyond which no more are read. */
 const STEP_BYTES = 8 * 1024 * 1024
@@ -58,13 +37,14 @@ const PASSED_MS = 10_000
 
 export class QueryRun {
   readonly #parts: RunParts
+  readonly #stage: RunStage
   readonly #tables: QueryTables
   readonly #keeper: PlaceKeeper
   readonly #outputs: Outputs
   readonly #retained: Retained
   readonly #meter: RunMeter
   readonly #sources = new Map<string, StreamSource>()
-  readonly #clock: QueryClock
+  readonly #clock: RunClock
   /** Ends everything at once: results under way are resumed by whoever goes on. */
   readonly #aborting = new AbortController()
   readonly #stopping = new AbortController()
@@ -72,23 +52,32 @@ export class QueryRun {
   #wake: (() => void) | undefined
   #over: Promise<void> = Promise.resolve()
 
-  private constructor(parts: RunParts, tables: QueryTables, place: QueryPlace) {
+  private constructor(
+    parts: RunParts,
+    { stage, tables }: { readonly stage: RunStage; readonly tables: QueryTables },
+    place: QueryPlace,
+  ) {
     this.#parts = parts
+    this.#stage = stage
     this.#tables = tables
     const { client, definition, store, monotonic, now } = parts
-    this.#keeper = new PlaceKeeper({ store, tables, definition, monotonic }, place)
+    this.#keeper = new PlaceKeeper(
+      { store, tables, definition, monotonic, sourceOf: (stream) => stage.sourceOf(stream) },
+      place,
+    )
     this.#meter = new RunMeter({ now, monotonic })
     this.#retained = new Retained(definition)
-    this.#clock = new QueryClock({
+    const clockParts = {
       client,
       tables,
       sources: this.#sources,
       time: definition.time,
-      hashKeys: parts.hashKeys,
+      hashKeys: hashKeysIn(parts),
       monotonic,
       wake: () => this.#wake?.(),
       signal: this.#aborting.signal,
-    })
+    }
+    this.#clock = stage.clock(clockParts, place)
     this.#outputs = new Outputs({
       client,
       onWait: (reason) => this.#meter.waits(reason),
@@ -122,7 +111,7 @@ export class QueryRun {
     const run = isAnew ? await QueryRun.#begun(parts, signal) : await QueryRun.#resumed(parts, signal)
     try {
       await run.#keeper.save(signal)
-      for (const stream of run.#tables.streams) await run.#follow(stream)
+      for (const stream of run.#streams) await run.#follow(stream)
       run.#over = run.#loop()
       // Who waits for it is told; until then it is no failure of nobody.
       run.#over.catch(() => {})
@@ -164,25 +153,35 @@ export class QueryRun {
     return this.abort()
   }
 
+  /** Streams that are read. */
+  get #streams(): readonly string[] {
+    return this.#stage.streams(this.#tables)
+  }
+
   /** What is said of it. */
   report(): QueryReport {
     return this.#meter.report({
       definition: this.#parts.definition,
       tables: this.#tables,
       sources: this.#sources,
-      watermark: this.#keeper.place.watermark,
+      watermark: this.#clock.shown(this.#keeper.place.watermark),
       windowsOpen: this.#keeper.windowsOpen,
+      sourceOf: (stream) => this.#stage.sourceOf(stream),
+      waitsFor: this.#clock.reason,
     })
   }
 
   static async #begun(parts: RunParts, signal: AbortSignal): Promise<QueryRun> {
-    const tables = await QueryTables.open(tablesParts(parts))
+    const { stage, tables } = await opened(parts)
     try {
-      await tables.loadFiles(signal)
+      if (!stage.isPassing) await tables.loadFiles(signal)
       const positions: Record<string, StreamPositions[string]> = {}
-      for (const stream of tables.streams)
-        positions[stream] = await beginOf(parts.client, shareOf(parts, stream), parts.definition.from, signal)
-      return new QueryRun(parts, tables, { watermark: null, positions, replayFrom: positions, late: {} })
+      for (const stream of stage.streams(tables)) positions[stream] = await stage.begin(stream, signal)
+      return new QueryRun(
+        parts,
+        { stage, tables },
+        { watermark: null, positions, replayFrom: positions, late: {} },
+      )
     } catch (error) {
       tables[Symbol.dispose]()
       throw error
@@ -190,16 +189,16 @@ export class QueryRun {
   }
 
   static async #resumed(parts: RunParts, signal: AbortSignal): Promise<QueryRun> {
-    const { client, store, definition } = parts
+    const { store, definition } = parts
     const { prepared } = store.progress
     const place = placeFor(definition, store.progress)
-    const tables = await QueryTables.open(tablesParts(parts))
-    const run = new QueryRun(parts, tables, place)
+    const { stage, tables } = await opened(parts)
+    const run = new QueryRun(parts, { stage, tables }, place)
     const end = (): void => run.#aborting.abort()
     signal.addEventListener('abort', end)
     try {
       parts.onResumed?.(run)
-      await tables.loadFiles(signal)
+      if (!stage.isPassing) await tables.loadFiles(signal)
       await tables.heldSince(place.heldSince)
       await run.#replay(signal)
       if (prepared !== undefined && store.progress.definition.version === definition.version) {
@@ -209,8 +208,7 @@ export class QueryRun {
       }
       // A newer version may read what the one before did not.
       const positions = { ...run.#keeper.place.positions }
-      for (const stream of tables.streams)
-        positions[stream] ??= await beginOf(client, shareOf(parts, stream), definition.from, signal)
+      for (const stream of run.#streams) positions[stream] ??= await stage.begin(stream, signal)
       run.#keeper.reached({ positions })
       return run
     } catch (error) {
@@ -227,13 +225,14 @@ export class QueryRun {
     const { client } = this.#parts
     await this.#tables.between(watermark, watermark)
     for (const held of this.#tables.timed) {
-      const { stream } = held.input
+      const stream = this.#stage.sourceOf(held.input.stream)
       const [from, to] = [replayFrom[stream], positions[stream]]
       if (from === undefined || to === undefined) continue
       const left = held.remembersLate ? Object.entries(late[inputKey(held.input)] ?? {}) : []
       held.restoreLate(new Map(left.map(([shardId, numbers]) => [parseShardId(shardId), new Set(numbers)])))
       for await (const records of readRanges(client, shareOf(this.#parts, stream), { from, to }, signal)) {
-        held.addAgain(records, parseShardId(records[0]!.shardId))
+        for (const batch of this.#stage.again(stream, records))
+          if (batch.stream === held.input.stream) held.addAgain(batch.records, batch.shard)
         if (held.waitingBytes < STEP_BYTES) continue
         await held.takeAgain()
         // Where rows decide on others, which of them is needed can be told only when all are there.
@@ -246,7 +245,7 @@ export class QueryRun {
 
   /** Reads the records of a step that was prepared. */
   async #read(from: StreamPositions, to: StreamPositions, signal: AbortSignal): Promise<void> {
-    for (const stream of this.#tables.streams) {
+    for (const stream of this.#streams) {
       const range = { from: from[stream]!, to: to[stream]! }
       const share = shareOf(this.#parts, stream)
       for await (const records of readRanges(this.#parts.client, share, range, signal))
@@ -255,9 +254,11 @@ export class QueryRun {
   }
 
   #add(stream: string, records: readonly StreamRecord[]): void {
-    this.#tables.add(stream, records, parseShardId(records[0]!.shardId))
-    this.#retained.add(stream, records)
-    this.#meter.read(records.length)
+    for (const batch of this.#stage.take(stream, records)) {
+      this.#tables.add(batch.stream, batch.records, batch.shard)
+      this.#retained.add(batch)
+      this.#meter.read(batch.records.length)
+    }
   }
 
   async #follow(stream: string): Promise<void> {
@@ -296,7 +297,7 @@ export class QueryRun {
 
   /** Whether others' records were passed over for a while: from the place on, they would be again. */
   #hasPassed(now: number): boolean {
-    if (this.#parts.hashKeys === undefined || now - this.#steppedAt < PASSED_MS) return false
+    if (hashKeysIn(this.#parts) === undefined || now - this.#steppedAt < PASSED_MS) return false
     const { positions } = this.#keeper.place
     return [...this.#sources].some(
       ([stream, { position }]) => JSON.stringify(position) !== JSON.stringify(positions[stream]),
@@ -321,6 +322,7 @@ export class QueryRun {
   #seal(): void {
     this.#tables.seal()
     this.#retained.seal()
+    this.#stage.seal()
   }
 
   async #stepNow(): Promise<void> {
@@ -354,26 +356,33 @@ export class QueryRun {
       this.#meter.took(held.input.stream, { late, refused, again })
     }
     const watermark = prepared === undefined ? this.#clock.next(known) : prepared.watermark
-    const end = { watermark, positions: { ...begin, ...positions } }
-    await this.#write(this.#results(results, { after: before, until: watermark }), end, prepared)
+    const kept = prepared === undefined ? this.#clock.kept(before, watermark) : keptIn(prepared)
+    const end = { watermark, positions: { ...begin, ...positions }, ...kept }
+    await this.#write(this.#results(results, before, end), end, prepared)
     this.#meter.stepped()
     this.#retained.forget()
     if (watermark !== before) await this.#tables.between(before, watermark)
     for (const held of this.#tables.inputs) if (watermark !== before || !held.isTimed) await held.release()
     this.#keeper.reached(end)
+    this.#clock.stepped(end)
     this.#steppedAt = this.#parts.monotonic()
     if (this.#keeper.isDue) await this.#keeper.save(this.#aborting.signal)
   }
 
-  async *#results(first: readonly Result[], span: TimeSpan): AsyncGenerator<Result, void, undefined> {
+  async *#results(
+    first: readonly Result[],
+    before: number | null,
+    end: StepEnd,
+  ): AsyncGenerator<Result, void, undefined> {
     yield* first
-    yield* this.#tables.results(span, failureSink(this.#meter, this.#retained))
+    const failures = failureSink(this.#meter, this.#retained)
+    yield* this.#stage.results({ tables: this.#tables, before, end, failures })
   }
 
   /** Stores results chunk by chunk; what a step that was prepared has stored is passed over. */
   async #write(
     results: AsyncIterable<Result>,
-    end: Pick<PreparedStep, 'watermark' | 'positions'>,
+    end: StepEnd,
     prepared: PreparedStep | undefined,
   ): Promise<void> {
     let chunk = 0
@@ -387,8 +396,4 @@ export class QueryRun {
       this.#meter.wrote(records.length)
     }
   }
-}
-
-function shareOf({ hashKeys }: Pick<RunParts, 'hashKeys'>, stream: string): StreamShare {
-  return { stream, hashKeys }
 }

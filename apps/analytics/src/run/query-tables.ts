@@ -27,6 +27,8 @@ export interface QueryTablesParts {
   /** For spools: nobody else uses names in it that begin with `prefix`. */
   readonly directory: string
   readonly prefix: string
+  /** Whether rows are not held. */
+  readonly isPassing?: boolean
 }
 
 /** Returns where the tables of a query are to be. */
@@ -73,7 +75,7 @@ export class QueryTables implements Disposable {
 
   /** Plans the query and makes its tables, empty. Rejects with `PlanFault` and `EngineFault` where the definition cannot be carried out. */
   static async open(parts: QueryTablesParts): Promise<QueryTables> {
-    const { engine, definition, directory, prefix, reference } = parts
+    const { engine, definition, directory, prefix, reference, isPassing = false } = parts
     const session = await engine.session()
     const references = new References({ ...reference, directory: join(directory, `${prefix}-files`) })
     try {
@@ -94,7 +96,14 @@ export class QueryTables implements Disposable {
         const table = await RowTable.create(session, shape, spools[at]!, {
           isOrdered: true,
         })
-        inputs.push(new HeldInput(session, { input, table, remembersLate: remembersLate(plan, at) }))
+        inputs.push(
+          new HeldInput(session, {
+            input,
+            table,
+            remembersLate: !isPassing && remembersLate(plan, at),
+            isPassing,
+          }),
+        )
       }
       return new QueryTables({ session, definition, references }, plan, { inputs, spools })
     } catch (error) {

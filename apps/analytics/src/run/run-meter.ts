@@ -18,6 +18,10 @@ export interface Reported {
   /** Microseconds. */
   readonly watermark: number | null
   readonly windowsOpen: number
+  /** The stream from which rows come that the query reads of another. */
+  readonly sourceOf: (stream: string) => string
+  /** What time waits for; undefined where that follows from the rest. */
+  readonly waitsFor: string | undefined
 }
 
 /** Names a row among those of a step. */
@@ -98,10 +102,12 @@ export class RunMeter {
     this.#waitsFor = reason
   }
 
-  report({ definition, tables, sources, watermark, windowsOpen }: Reported): QueryReport {
+  report({ definition, tables, sources, watermark, windowsOpen, sourceOf, waitsFor }: Reported): QueryReport {
     const { outOfOrderMs, idleMs } = definition.time
     const inputs = [...sources].map(([stream, source]) => {
-      const latest = tables.timed.filter(({ input }) => input.stream === stream).map((held) => held.latest)
+      const latest = tables.timed
+        .filter(({ input }) => sourceOf(input.stream) === stream)
+        .map((held) => held.latest)
       const behindMs = source.millisBehindLatest ?? 0
       const shards = source.shards(idleMs).map(({ shardId, isIdle }): QueryShardReport => {
         const times = latest.flatMap((of) => of.get(parseShardId(shardId)) ?? [])
@@ -122,6 +128,7 @@ export class RunMeter {
       this.#ahead(watermark) ??
       this.#lost() ??
       this.#missing() ??
+      waitsFor ??
       this.#quiet({ inputs, rowsHeld, outOfOrderMs, timed: tables.timed })
     return {
       version: definition.version,

@@ -1,10 +1,10 @@
 // The app dies at each point at which it keeps what it has done, and in between; the stream is split meanwhile. Each result is written once.
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { queryKinds } from 'millrace/protocol'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { QuerySharing } from 'millrace/protocol'
 import type { QueryProgress } from '../../src/run/place/query-place.ts'
-import { at, click, queryApp, rowsIn, type QueryApp } from '../support/query-app.ts'
+import { at, click, queryApp, rowsIn, type QueryApp, type TestSharing } from '../support/query-app.ts'
 
 let app: QueryApp
 beforeAll(async () => {
@@ -13,13 +13,16 @@ beforeAll(async () => {
 afterAll(() => app[Symbol.asyncDispose]())
 
 /** At how many points it dies, at most. */
-const POINTS_MAX = 25
+const POINTS_MAX = 12
 
 /** When a copy dies: before it has kept its progress for the nth time, or a little after that. */
 interface Death {
   readonly put: number
   readonly when: 'before' | 'later'
 }
+
+/** How the query is shared that reads this stream. */
+type Sharing = (clicks: string) => TestSharing
 
 interface Outcome {
   /** How often the first copy kept its progress. */
@@ -31,7 +34,7 @@ interface Outcome {
 }
 
 /** Runs three statements over the same clicks; the first copy dies once, and another goes on. */
-async function runWith(death: Death | undefined, sharing: QuerySharing | undefined): Promise<Outcome> {
+async function runWith(death: Death | undefined, sharing: Sharing | undefined): Promise<Outcome> {
   const id = randomUUID().slice(0, 8)
   const names = ['clicks', 'views', 'sessions', 'slow', 'late'].map((name) => `${name}_${id}`) as [
     string,
@@ -51,7 +54,7 @@ async function runWith(death: Death | undefined, sharing: QuerySharing | undefin
     INSERT INTO ${slow} SELECT page, ms FROM ${clicks} WHERE ms > 100`
   const columns = { [clicks]: { ts: 'TIMESTAMP', page: 'VARCHAR', ms: 'BIGINT' } }
   const time = { outOfOrderMs: 0, idleMs: 3_600_000 }
-  await app.create(id, sql, { columns, time, lateTo: late, ...(sharing && { sharing }) })
+  await app.create(id, sql, { columns, time, lateTo: late, ...(sharing && { sharing: sharing(clicks) }) })
   let puts = 0
   const dying = new AbortController()
   const ended = new AbortController()
@@ -103,6 +106,8 @@ async function runWith(death: Death | undefined, sharing: QuerySharing | undefin
   await written(slow, 3)
   await written(sessions, 7)
   ended.abort()
+  // Other copies would go on with it.
+  await app.client.documents(queryKinds.queries).delete(id)
   await first.close()
   await revived.then((next) => next.close()).catch(() => {})
   const [viewRows, sessionRows, slowRows, lateRows] = await Promise.all(
@@ -132,7 +137,7 @@ const expected = {
   ],
 }
 
-async function check(death: Death | undefined, sharing?: QuerySharing): Promise<number> {
+async function check(death: Death | undefined, sharing?: Sharing): Promise<number> {
   const { puts, slow, late, views, sessions } = await runWith(death, sharing)
   const told = JSON.stringify(death)
   const rowsOf = {
@@ -155,7 +160,8 @@ const inOrder = (rows: readonly unknown[]) =>
 
 it.each([
   ['in one process', undefined],
-  ['in three parts', { parts: 3 }],
+  ['in three parts', () => ({ parts: 3 })],
+  ['in two parts by other keys', (clicks: string) => ({ parts: 2, keys: { [clicks]: ['page'] } })],
 ])('%s: each result is written once, at whichever point the app dies', async (_how, sharing) => {
   const puts = await check(undefined, sharing)
   expect(puts).toBeGreaterThan(5)

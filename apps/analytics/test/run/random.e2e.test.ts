@@ -96,7 +96,11 @@ async function beginsOf(stream: string, parts: number): Promise<readonly bigint[
   return [...new Set([...shards, ...units])]
 }
 
-async function run(seed: number, parts: number): Promise<void> {
+async function run(
+  seed: number,
+  parts: number,
+  by: 'partition key' | 'page' = 'partition key',
+): Promise<void> {
   const random = randomOf(seed)
   const id = randomUUID().slice(0, 8)
   const [clicks, views, visits] = [`clicks_${id}`, `views_${id}`, `visits_${id}`]
@@ -112,7 +116,7 @@ async function run(seed: number, parts: number): Promise<void> {
   await app.create(id, sql, {
     columns: { [clicks]: { ts: 'TIMESTAMP', page: 'VARCHAR', ms: 'BIGINT' } },
     time: { outOfOrderMs: OUT_OF_ORDER * 1000, idleMs: 200 },
-    ...(parts > 1 && { sharing: { parts } }),
+    ...(parts > 1 && { sharing: by === 'page' ? { parts, keys: { [clicks]: ['page'] } } : { parts } }),
   })
   const rows = rowsOf(random, 120)
   let dying = new AbortController()
@@ -123,10 +127,13 @@ async function run(seed: number, parts: number): Promise<void> {
     from += count
     await app.client.putMany(
       clicks,
-      part.map(({ second, page, ms }) => click(second, page, ms)),
+      part.map(({ second, page, ms }) => ({
+        ...click(second, page, ms),
+        ...(by === 'page' && { partitionKey: `user ${Math.floor(random.next() * 20)}` }),
+      })),
     )
     const lot = random.next()
-    if (lot < 0.25) await reshard(clicks, random)
+    if (lot < 0.25) await reshard(by === 'page' && lot < 0.12 ? `${id}.parts` : clicks, random)
     else if (lot < 0.5) {
       if (lot < 0.4) dying.abort()
       await copy.close()
@@ -157,4 +164,6 @@ it.each([
   [1, 2],
   [2, 3],
   [28, 3],
-])('results are those of all rows at once (seed %i, %i parts)', run)
+  [2, 2, 'page'],
+  [28, 3, 'page'],
+] as const)('results are those of all rows at once (seed %i, %i parts)', run)

@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, type Client, type RecordInput } from 'millrace'
 import { createBroker, type Broker } from 'millrace/broker'
-import { queryKinds, type QueryDefinition, type QueryReport } from 'millrace/protocol'
+import {
+  queryKinds,
+  type QueryDefinition,
+  type QueryReport,
+  type QuerySharing,
+  type QuerySpread,
+} from 'millrace/protocol'
 import { Engine } from '../../src/engine/index.ts'
 import type { QueryProgress } from '../../src/run/place/query-place.ts'
 import { runQueries, type QueriesParts } from '../../src/run/queries.ts'
@@ -23,14 +29,24 @@ export interface CopyOptions {
   readonly onProgress?: (when: 'before' | 'after', progress: QueryProgress) => void
 }
 
+/** How a query is shared; `keys` by stream, where it is not by the partition key. */
+export interface TestSharing {
+  readonly parts: number
+  readonly keys?: QuerySpread['keys']
+}
+
 export interface QueryApp extends AsyncDisposable {
   readonly broker: Broker
   readonly client: Client
   readonly warnings: string[]
   /** Begins a copy of the app; several may run. */
   start(options?: CopyOptions): Promise<{ close(): Promise<void> }>
-  /** Makes a query and the streams that it writes to. */
-  create(name: string, sql: string, more?: Partial<QueryDefinition>): Promise<void>
+  /** Makes a query and, where it is shared by keys, the stream between. */
+  create(
+    name: string,
+    sql: string,
+    more?: Omit<Partial<QueryDefinition>, 'sharing'> & { readonly sharing?: TestSharing },
+  ): Promise<void>
   report(name: string): Promise<QueryReport | undefined>
 }
 
@@ -69,7 +85,8 @@ export async function queryApp(): Promise<QueryApp> {
       closers.push(close)
       return { close }
     },
-    create: async (name, sql, more = {}) => {
+    create: async (name, sql, { sharing: shared, ...more } = {}) => {
+      const sharing = shared && (await sharingOf(client, name, shared))
       const definition: QueryDefinition = {
         createdAt: Date.now(),
         updatedAt: Date.now(),
@@ -82,6 +99,7 @@ export async function queryApp(): Promise<QueryApp> {
         time: { outOfOrderMs: 0, idleMs: 500 },
         columns: { clicks: clickColumns },
         ...more,
+        ...(sharing && { sharing }),
       }
       await client
         .documents<QueryDefinition>(queryKinds.queries)
@@ -96,6 +114,13 @@ export async function queryApp(): Promise<QueryApp> {
     },
   }
   return app
+}
+
+async function sharingOf(client: Client, name: string, { parts, keys }: TestSharing): Promise<QuerySharing> {
+  if (keys === undefined) return { parts }
+  const stream = `${name}.parts`
+  const { id } = await client.createStream(stream, { shards: parts })
+  return { parts, spread: { stream, streamId: id, keys } }
 }
 
 function tellProgress(client: Client, onProgress: NonNullable<CopyOptions['onProgress']>): void {

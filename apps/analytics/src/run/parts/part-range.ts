@@ -8,11 +8,24 @@ const HASH_KEYS = 1n << 128n
 /** Returns the hash keys of a unit; undefined where it reads all. */
 export function hashKeysOf(unit: QueryUnit, sharing: QuerySharing | undefined): HashKeys | undefined {
   if (sharing === undefined || unit.stage === 'whole') return undefined
-  const { parts } = sharing
+  return partRanges(sharing.parts)[unit.part]
+}
+
+/** Returns the hash keys of each of so many parts. */
+export function partRanges(parts: number): readonly HashKeys[] {
   const step = HASH_KEYS / BigInt(parts)
-  const from = step * BigInt(unit.part)
-  const to = unit.part === parts - 1 ? HASH_KEYS - 1n : from + step - 1n
-  return { from: String(from), to: String(to) }
+  return Array.from({ length: parts }, (_, part) => {
+    const from = step * BigInt(part)
+    return { from: String(from), to: String(part === parts - 1 ? HASH_KEYS - 1n : from + step - 1n) }
+  })
+}
+
+/** Returns the first hash key that a shard has of each of the ranges that it has some of. */
+export function beginsOf(shard: Pick<Shard, 'hashKeyRange'>, ranges: readonly HashKeys[]): readonly string[] {
+  const { startingHashKey } = shard.hashKeyRange
+  return ranges
+    .filter((range) => holdsOneOf(shard, range))
+    .map(({ from }) => String(BigInt(from) > BigInt(startingHashKey) ? from : startingHashKey))
 }
 
 /** Whether a shard has one of the hash keys. */

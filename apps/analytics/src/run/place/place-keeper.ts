@@ -9,6 +9,8 @@ import { earlier } from './replay.ts'
 export interface PlaceKeeperParts {
   readonly store: Pick<ProgressStore, 'put'>
   readonly tables: Pick<QueryTables, 'timed' | 'windowsOpen'>
+  /** The stream from which rows come that the query reads of another. */
+  readonly sourceOf: (stream: string) => string
   /** The one that is carried out from here on. */
   readonly definition: QueryDefinition
   /** Milliseconds that only go on. */
@@ -54,7 +56,7 @@ export class PlaceKeeper {
   }
 
   /** A step has ended, or a stream is read from there on. */
-  reached(end: Partial<Pick<QueryPlace, 'watermark' | 'positions'>>): void {
+  reached(end: Partial<Pick<QueryPlace, 'watermark' | 'positions' | 'told' | 'marks'>>): void {
     this.#place = { ...this.#place, ...end }
     this.#isDirty = true
   }
@@ -82,10 +84,10 @@ export class PlaceKeeper {
 
   /** Finds where reading would begin again: at the first row that is held, in each shard. */
   async #refresh(): Promise<void> {
-    const { tables, monotonic } = this.#parts
+    const { tables, sourceOf, monotonic } = this.#parts
     const replayFrom: Record<string, StreamPositions[string]> = { ...this.#place.positions }
     for (const held of tables.timed) {
-      const { stream } = held.input
+      const stream = sourceOf(held.input.stream)
       replayFrom[stream] = earlier(replayFrom[stream]!, await held.firsts())
     }
     this.#place = { ...this.#place, replayFrom }
@@ -98,7 +100,7 @@ export class PlaceKeeper {
     const { replayFrom } = this.#place
     const remembering = this.#parts.tables.timed.filter(({ remembersLate }) => remembersLate)
     const late = remembering.map((held) => {
-      const { shards } = replayFrom[held.input.stream]!
+      const { shards } = replayFrom[this.#parts.sourceOf(held.input.stream)]!
       const isReadAgain = (shardId: string, number: number) => number >= (shards[shardId] ?? Infinity)
       return [held.key, held.lateRows(isReadAgain, LATE_MAX / remembering.length)] as const
     })

@@ -7,6 +7,7 @@
 // and resumes their appends. So each result is written once, whichever process ends and when.
 import type { AppendPlan, StreamPosition } from 'millrace'
 import type { QueryDefinition } from 'millrace/protocol'
+import type { PartMarks, ToldMarks } from '../parts/marks.ts'
 import { earliest } from './replay.ts'
 
 /** By stream. */
@@ -27,6 +28,10 @@ export interface QueryPlace {
    * out: none.
    */
   readonly heldSince?: number
+  /** Of a unit that spreads records: what it has told the parts. Its watermark is the number of times that it has. */
+  readonly told?: ToldMarks
+  /** Of a part that such units have told. */
+  readonly marks?: PartMarks
 }
 
 /** A step that began at the place and that writes. */
@@ -34,6 +39,8 @@ export interface PreparedStep {
   /** Where it ends. */
   readonly watermark: number | null
   readonly positions: StreamPositions
+  readonly told?: ToldMarks
+  readonly marks?: PartMarks
   /** Its results are written chunk by chunk: those before this one are stored. */
   readonly chunk: number
   /** How the records of the chunk are stored, by target. */

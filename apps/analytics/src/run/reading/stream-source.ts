@@ -21,7 +21,7 @@ export interface StreamSourceParts {
   /** Whether more records may come. */
   readonly hasRoom: () => boolean
   readonly onUnreadable: (skipped: UnreadableRecords) => void
-  /** Told how many records expired before they could be read. Where some are left out, that is not known. */
+  /** Told how many records expired before they could be read; of a range of hash keys only at first, with those of others. */
   readonly onTrimmed: (records: number) => void
   /** Called when there is something to do: records, or an end. */
   readonly wake: () => void
@@ -63,9 +63,20 @@ export class StreamSource {
   static async open(parts: StreamSourceParts): Promise<StreamSource> {
     const source = new StreamSource(parts)
     await source.#reading.started
+    await source.#lookBack()
     source.#position = source.#reading.position
     void source.#read()
     return source
+  }
+
+  /** Where records are left out, numbers have gaps: what expired before this is told by where shards begin now. */
+  async #lookBack(): Promise<void> {
+    const { client, stream, hashKeys, from, onTrimmed, signal } = this.#parts
+    if (hashKeys === undefined) return
+    for await (const { shardId, trimHorizon = 0 } of client.listShards(stream, { signal })) {
+      const missing = trimHorizon - (from.shards[shardId] ?? Infinity)
+      if (missing > 0) onTrimmed(missing)
+    }
   }
 
   /** After the last record that was given on, or behind others that were passed over since. */

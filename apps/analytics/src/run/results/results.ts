@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { RecordInput, StreamRecord } from 'millrace'
 import type { EngineRow } from '../../engine/index.ts'
-import type { RefusedRow } from '../../rows/index.ts'
+import { numberOf, type RefusedRow, type RowRecord } from '../../rows/index.ts'
 import type { FailedResults } from './failures.ts'
 
 /** A record, and where it goes. */
@@ -64,12 +64,12 @@ export function sameRecord({
 }
 
 /** Returns what is told of a record that is no row. */
-export function refusalRecord(stream: string, row: RefusedRow, record: StreamRecord): RecordInput {
-  const { bytes, partitionKey, shardId, sequenceNumber, arrivalTime } = record
+export function refusalRecord(stream: string, row: RefusedRow, record: RowRecord): RecordInput {
+  const { bytes, partitionKey, shardId, arrivalTime } = record
   const data = {
     stream,
     shard_id: shardId,
-    sequence_number: sequenceNumber,
+    sequence_number: numberOf(record),
     arrival_time: arrivalTime.toISOString(),
     partition_key: partitionKey,
     ...(row.column !== undefined && { column: row.column }),

@@ -1,13 +1,13 @@
 // Records of a step, kept for as long as one of them may have to be given on as it was: one that comes too late, or that is no row. Pure.
-import type { StreamRecord } from 'millrace'
-import { parseShardId, type QueryDefinition } from 'millrace/protocol'
-import type { RefusedRow } from '../../rows/index.ts'
+import type { QueryDefinition } from 'millrace/protocol'
+import type { RefusedRow, RowRecord } from '../../rows/index.ts'
 import { outputOf } from '../../streams/outputs.ts'
 import type { RowPlace } from '../held-input.ts'
+import type { RowBatch } from '../stage.ts'
 import { failureRecord, refusalRecord, sameRecord, type Result } from './results.ts'
 import type { FailedResults } from './failures.ts'
 
-type Batches = Map<string, (readonly StreamRecord[])[]>
+type Batches = Map<string, RowBatch[]>
 
 export class Retained {
   readonly #lateTo: string | undefined
@@ -15,7 +15,7 @@ export class Retained {
   #waiting: Batches = new Map()
   #sealed: Batches = new Map()
   /** Records that were given on already: several inputs may read one stream. */
-  readonly #told = new Set<StreamRecord>()
+  readonly #told = new Set<RowRecord>()
 
   constructor(definition: Pick<QueryDefinition, 'lateTo' | 'errorsTo' | 'outputs'>) {
     const { lateTo, errorsTo } = definition
@@ -23,11 +23,11 @@ export class Retained {
     this.#errorsTo = errorsTo === undefined ? undefined : outputOf(definition, errorsTo)
   }
 
-  add(stream: string, records: readonly StreamRecord[]): void {
+  add(batch: RowBatch): void {
     if (this.#lateTo === undefined && this.#errorsTo === undefined) return
-    const batches = this.#waiting.get(stream)
-    if (batches === undefined) this.#waiting.set(stream, [records])
-    else batches.push(records)
+    const batches = this.#waiting.get(batch.stream)
+    if (batches === undefined) this.#waiting.set(batch.stream, [batch])
+    else batches.push(batch)
   }
 
   /** What was added belongs to the next step. */
@@ -65,13 +65,12 @@ export class Retained {
   }
 
   /** The records of places, in the order of the stream, each of them told once. */
-  #found<P extends RowPlace>(stream: string, places: readonly P[]): readonly (readonly [P, StreamRecord])[] {
+  #found<P extends RowPlace>(stream: string, places: readonly P[]): readonly (readonly [P, RowRecord])[] {
     if (places.length === 0) return []
     const wanted = new Map(places.map((place) => [`${place.shard}/${place.sequenceNumber}`, place]))
-    const found: (readonly [P, StreamRecord])[] = []
-    for (const batch of this.#sealed.get(stream) ?? []) {
-      const shard = parseShardId(batch[0]!.shardId)
-      for (const record of batch) {
+    const found: (readonly [P, RowRecord])[] = []
+    for (const { shard, records } of this.#sealed.get(stream) ?? []) {
+      for (const record of records) {
         const place = wanted.get(`${shard}/${record.sequenceNumber}`)
         if (place === undefined || this.#told.has(record)) continue
         this.#told.add(record)

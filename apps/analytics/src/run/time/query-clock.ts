@@ -2,11 +2,12 @@
 import type { Client, HashKeys } from 'millrace'
 import { parseShardId, type QueryTime } from 'millrace/protocol'
 import type { HeldInput } from '../held-input.ts'
-import type { StreamPositions } from '../place/query-place.ts'
+import { inputKey, type StreamPositions } from '../place/query-place.ts'
 import { isByArrival, type QueryTables } from '../query-tables.ts'
 import type { StreamSource } from '../reading/stream-source.ts'
 import { TailTime } from './tail-time.ts'
-import { crosses, leastOf, watermarkOf } from './watermark.ts'
+import type { KeptTime, RunClock } from './run-clock.ts'
+import { leastOf, nextWatermark, watermarkOf, type ShardTime } from './watermark.ts'
 
 export interface QueryClockParts {
   readonly client: Client
@@ -26,7 +27,17 @@ export interface QueryClockParts {
 /** How often a broker is asked up to which time all records have come. */
 const ASK_MS = 500
 
-export class QueryClock {
+/** How far an input has come by itself. */
+export interface OwnTime {
+  readonly key: string
+  readonly stream: string
+  /** Microseconds; undefined where it is not known. */
+  readonly time: number | undefined
+  /** All of its shards have had nothing for a while. */
+  readonly isIdle: boolean
+}
+
+export class QueryClock implements RunClock {
   readonly #parts: QueryClockParts
   /** Of streams whose arrival is a time of the query. */
   readonly #tails: ReadonlyMap<string, TailTime>
@@ -53,12 +64,28 @@ export class QueryClock {
 
   /** Returns the watermark that follows one: the same where no window ends in between. Microseconds; null before the first. */
   next(before: number | null): number | null {
-    const next = leastOf(this.#parts.tables.timed.map((held) => this.#inputTime(held)))
-    if (next === undefined) return before
-    if (before === null) return next
-    if (next <= before) return before
-    const { boundaries } = this.#parts.tables
-    return boundaries === undefined || boundaries.some((each) => crosses(each, before, next)) ? next : before
+    const time = leastOf(this.#parts.tables.timed.map((held) => this.#inputTime(held)))
+    return nextWatermark(before, time, this.#parts.tables.boundaries)
+  }
+
+  /** How far each input has come. */
+  times(): readonly OwnTime[] {
+    return this.#parts.tables.timed.map((held) => {
+      const { stream } = held.input
+      const shards = this.#shardsOf(held)
+      const isIdle = shards.length > 0 && shards.every((shard) => shard.isIdle)
+      return { key: inputKey(held.input), stream, time: this.#inputTime(held), isIdle }
+    })
+  }
+
+  kept(): KeptTime {
+    return {}
+  }
+
+  stepped(): void {}
+
+  shown(watermark: number | null): number | null {
+    return watermark
   }
 
   /** Whether the watermark goes on, with rows that wait for it. */
@@ -125,24 +152,30 @@ export class QueryClock {
     wake()
   }
 
-  #inputTime({ input, latest }: HeldInput): number | undefined {
+  #inputTime(held: HeldInput): number | undefined {
     const { sources, time } = this.#parts
-    const source = sources.get(input.stream)
-    if (source === undefined) return undefined
+    const { input } = held
+    if (!sources.has(input.stream)) return undefined
     const byArrival = isByArrival(input)
     const floor = byArrival ? this.#tails.get(input.stream)?.known : undefined
     return watermarkOf({
-      shards: source.shards(time.idleMs).map(({ shardId, isIdle }) => ({
-        latest: latest.get(parseShardId(shardId)),
-        // How far arrival has come, the broker says; and that there was nothing in the shard when all that has become rows had come.
-        isIdle:
-          isIdle &&
-          !byArrival &&
-          this.#quiet.at >= this.#reachedAt &&
-          this.#quiet.shards.has(`${input.stream}/${shardId}`),
-      })),
+      shards: this.#shardsOf(held),
       outOfOrder: byArrival ? 0 : time.outOfOrderMs * 1000,
       floor: floor === undefined ? undefined : floor * 1000,
     })
+  }
+
+  #shardsOf({ input, latest }: HeldInput): readonly ShardTime[] {
+    const { sources, time } = this.#parts
+    const shards = sources.get(input.stream)?.shards(time.idleMs) ?? []
+    return shards.map(({ shardId, isIdle }) => ({
+      latest: latest.get(parseShardId(shardId)),
+      // How far arrival has come, the broker says; and that there was nothing in the shard when all that has become rows had come.
+      isIdle:
+        isIdle &&
+        !isByArrival(input) &&
+        this.#quiet.at >= this.#reachedAt &&
+        this.#quiet.shards.has(`${input.stream}/${shardId}`),
+    }))
   }
 }

@@ -49,6 +49,21 @@ export interface Boundaries {
   readonly offset: number
 }
 
+/**
+ * Returns the watermark that follows one, where event time has come so far: the same where no window ends in between. Without boundaries,
+ * results may come at any time.
+ */
+export function nextWatermark(
+  before: number | null,
+  time: number | undefined,
+  boundaries: readonly Boundaries[] | undefined,
+): number | null {
+  if (time === undefined) return before
+  if (before === null) return time
+  if (time <= before) return before
+  return boundaries === undefined || boundaries.some((each) => crosses(each, before, time)) ? time : before
+}
+
 /** Whether a boundary lies after one moment, and not after the other. */
 export function crosses(boundaries: Boundaries, after: number, until: number): boolean {
   return numberOf(until, boundaries) > numberOf(after, boundaries)

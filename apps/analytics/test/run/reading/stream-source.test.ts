@@ -43,6 +43,42 @@ it('the position is behind the records that were given on, and not behind those 
   expect(source.position).toEqual(at(6))
 })
 
+it('of a range of hash keys, records that expired are told by where the shards begin, and gaps are none', async () => {
+  const [shardId, other] = ['shardId-000000000000', 'shardId-000000000001']
+  const from: StreamPosition = { streamId: 1, shardsBelow: 1, shards: { [shardId]: 5 } }
+  const reading = {
+    started: Promise.resolve(),
+    millisBehindLatest: 0,
+    position: from,
+    async *batches() {
+      yield await Promise.resolve([{ shardId, sequenceNumber: 20, arrivalTime: new Date(0) } as StreamRecord])
+    },
+  }
+  async function* listShards() {
+    yield* await Promise.resolve([
+      { shardId, trimHorizon: 12 },
+      { shardId: other, trimHorizon: 7 },
+    ])
+  }
+  const trimmed: number[] = []
+  let given = 0
+  await StreamSource.open({
+    client: { read: () => reading, listShards } as unknown as Client,
+    stream: 'clicks',
+    hashKeys: { from: '0', to: '9' },
+    from,
+    add: () => void given++,
+    hasRoom: () => true,
+    onUnreadable: () => {},
+    onTrimmed: (records) => trimmed.push(records),
+    wake: () => {},
+    monotonic: () => 0,
+    signal: new AbortController().signal,
+  })
+  await expect.poll(() => given).toBe(1)
+  expect(trimmed).toEqual([7])
+})
+
 it('records that expired before they were read are told by their number', async () => {
   const shardId = 'shardId-000000000000'
   const recordAt = (sequenceNumber: number) =>

@@ -1,0 +1,111 @@
+// How time goes on in a part of a query to which records come by way of a stream between: by the marks in it. Runs in the app.
+import type { StreamPosition } from 'millrace'
+import { inputKey, type PreparedStep, type StreamPositions } from '../place/query-place.ts'
+import type { QueryTables } from '../query-tables.ts'
+import type { KeptTime, RunClock } from '../time/run-clock.ts'
+import { leastOf, nextWatermark } from '../time/watermark.ts'
+import { inputTime, inShards, withMark, type PartMarks, type UnitMarks } from './marks.ts'
+
+export interface MarkClockParts {
+  readonly tables: Pick<QueryTables, 'timed' | 'count' | 'boundaries'>
+  /** The stream between. */
+  readonly stream: string
+  /** How many units spread records. */
+  readonly units: number
+  /** Names one, for people. */
+  readonly nameOf: (unit: number) => string
+  readonly known: PartMarks
+  /** Where the part reads now. */
+  readonly position: () => StreamPosition | undefined
+  /** Milliseconds that only go on. */
+  readonly monotonic: () => number
+}
+
+/** A unit that has said nothing for so long may have died: records may wait for it. It says something each few seconds. */
+const TRUSTED_MS = 15_000
+
+export class MarkClock implements RunClock {
+  readonly #parts: MarkClockParts
+  readonly over = Promise.resolve()
+  /** With those of records that are not taken yet. */
+  #waiting: PartMarks
+  #sealed: PartMarks
+  #isReading = false
+  readonly #heardAt = new Map<number, number>()
+  readonly #openedAt: number
+
+  constructor(parts: MarkClockParts) {
+    this.#parts = parts
+    this.#waiting = this.#sealed = parts.known
+    this.#openedAt = parts.monotonic()
+  }
+
+  add(mark: { readonly unit: number; readonly shardId: string; readonly inputs: UnitMarks }): void {
+    this.#waiting = withMark(this.#waiting, mark)
+    this.#heardAt.set(mark.unit, this.#parts.monotonic())
+  }
+
+  /** What was added belongs to the next step. */
+  seal(): void {
+    this.#sealed = this.#waiting
+  }
+
+  next(before: number | null): number | null {
+    return this.#next(before, this.#sealed)
+  }
+
+  wouldGoOn(before: number | null): boolean {
+    const { tables, position } = this.#parts
+    const shards = position()?.shards
+    if (tables.count === 0 || shards === undefined) return false
+    return this.#next(before, inShards(this.#waiting, Object.keys(shards))) !== before
+  }
+
+  reached(positions: StreamPositions): void {
+    this.#isReading = true
+    const shardIds = Object.keys(positions[this.#parts.stream]!.shards)
+    this.#waiting = this.#sealed = inShards(this.#sealed, shardIds)
+  }
+
+  kept(): KeptTime {
+    return { marks: this.#sealed }
+  }
+
+  stepped({ marks }: Pick<PreparedStep, 'marks'>): void {
+    if (!this.#isReading && marks !== undefined) this.#waiting = this.#sealed = marks
+  }
+
+  ask(): void {}
+
+  shown(watermark: number | null): number | null {
+    return watermark
+  }
+
+  get reason(): string | undefined {
+    const { tables, units, nameOf } = this.#parts
+    if (tables.count === 0) return undefined
+    const keys = tables.timed.map(({ input }) => inputKey(input))
+    const silent = Array.from({ length: units }, (_, unit) => unit).find((unit) =>
+      keys.some((key) => !this.#isHeard(unit, key)),
+    )
+    return silent === undefined
+      ? undefined
+      : `The watermark waits for ${nameOf(silent)}, which has had no row, or has not been heard of.`
+  }
+
+  #isHeard(unit: number, key: string): boolean {
+    const mark = this.#sealed[unit]?.all[key]
+    return mark !== undefined && (mark.watermark !== null || (mark.isIdle && this.#isTrusted(unit)))
+  }
+
+  #isTrusted(unit: number): boolean {
+    return this.#parts.monotonic() - (this.#heardAt.get(unit) ?? this.#openedAt) < TRUSTED_MS
+  }
+
+  #next(before: number | null, known: PartMarks): number | null {
+    const { tables, units } = this.#parts
+    const isTrusted = (unit: number): boolean => this.#isTrusted(unit)
+    const times = tables.timed.map(({ input }) => inputTime(known, inputKey(input), { units, isTrusted }))
+    return nextWatermark(before, leastOf(times), tables.boundaries)
+  }
+}
