@@ -38,7 +38,7 @@ const questions = {
 } as const
 
 /** Continuous queries. `times`: how many windows each click is in. */
-const continuous = {
+export const continuous = {
   tumbling: {
     name: 'tumbling count by key',
     times: 1,
@@ -130,7 +130,7 @@ async function measureQuestions(
 }
 
 /** Does work with an app of its own. */
-async function withApp<T>(
+export async function withApp<T>(
   bench: Bench,
   { daemon, directory }: { readonly daemon: RunningDaemon; readonly directory: string },
   work: (pid: number) => Promise<T>,

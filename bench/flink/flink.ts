@@ -13,7 +13,7 @@ export interface FlinkQuestion {
   readonly options: Readonly<Record<string, string>>
   /** Statements before it: its tables. */
   readonly setup: readonly string[]
-  /** A SELECT, or an INSERT, which is waited for. */
+  /** A SELECT, or an INSERT, which gives no rows when it is done. */
   readonly sql: string
 }
 
@@ -24,6 +24,8 @@ export interface FlinkAnswer {
   readonly rows: readonly Readonly<Record<string, FlinkValue>>[]
   /** From the question to the last row: planning, the start of the cluster, and its work. */
   readonly seconds: number
+  /** Of an INSERT: its work alone. */
+  readonly jobSeconds?: number
 }
 
 /** What Flink's serializers need of modules of Java. */

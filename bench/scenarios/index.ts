@@ -5,6 +5,7 @@ import { agentScenario } from '../agent/scenario.ts'
 import { deliveryScenario } from '../delivery/scenario.ts'
 import { deliveryPiecesScenario } from '../delivery/pieces-scenario.ts'
 import { functionsScenario } from '../functions/scenario.ts'
+import { flinkScenario } from '../flink/scenario.ts'
 import { appendScenario } from './append.ts'
 import { fanoutScenario } from './fanout.ts'
 import { groupsScenario } from './groups.ts'
@@ -42,4 +43,5 @@ export const scenarios: readonly Scenario[] = [
   deliveryPiecesScenario,
   functionsScenario,
   analyticsScenario,
+  flinkScenario,
 ]

@@ -1,4 +1,4 @@
-// Clicks as JSON of about 200 bytes, the same in every run. Their times rise evenly. Runs in load processes. Pure.
+// Clicks as JSON of about 200 bytes, the same in every run. Their times rise evenly. Pure.
 
 /** Clicks in a second of event time. */
 export const CLICKS_PER_SECOND = 5000

@@ -13,7 +13,9 @@ import java.time.ZoneOffset;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ArrayNode;
@@ -28,7 +30,7 @@ import org.apache.flink.util.CloseableIterator;
 public final class Questions {
   private static final ObjectMapper JSON = new ObjectMapper();
 
-  /** A question has `options` of Flink by their names, statements of `setup`, and `sql`: a SELECT, or an INSERT that is waited for. */
+  /** A question has `options` of Flink by their names, statements of `setup`, and `sql`: a SELECT, or an INSERT that gives no rows when it is done. */
   public static void main(String[] words) throws Exception {
     PrintStream answers = System.out;
     // What libraries print is no answer.
@@ -45,7 +47,7 @@ public final class Questions {
     ObjectNode answer = JSON.createObjectNode();
     long startedAt = System.nanoTime();
     try {
-      answer.set("rows", rowsOf(question));
+      answerTo(question, answer);
       answer.put("seconds", (System.nanoTime() - startedAt) / 1e9);
     } catch (Exception error) {
       answer.put("error", reasonOf(error));
@@ -53,8 +55,7 @@ public final class Questions {
     return answer;
   }
 
-  /** The rows that remain, as those of a changelog may be taken back. */
-  private static ArrayNode rowsOf(JsonNode question) throws Exception {
+  private static void answerTo(JsonNode question, ObjectNode answer) throws Exception {
     Map<String, String> options = new LinkedHashMap<>();
     question.get("options").properties().forEach(one -> options.put(one.getKey(), one.getValue().asText()));
     Configuration configuration = Configuration.fromMap(options);
@@ -62,6 +63,15 @@ public final class Questions {
         TableEnvironment.create(EnvironmentSettings.newInstance().withConfiguration(configuration).build());
     for (JsonNode statement : question.get("setup")) tables.executeSql(statement.asText());
     TableResult result = tables.executeSql(question.get("sql").asText());
+    if (question.get("sql").asText().startsWith("INSERT ")) {
+      JobClient job = result.getJobClient().orElseThrow();
+      answer.put("jobSeconds", job.getJobExecutionResult().get().getNetRuntime(TimeUnit.MILLISECONDS) / 1e3);
+      answer.set("rows", JSON.createArrayNode());
+    } else answer.set("rows", rowsOf(result));
+  }
+
+  /** The rows that remain, as those of a changelog may be taken back. */
+  private static ArrayNode rowsOf(TableResult result) throws Exception {
     List<String> names = result.getResolvedSchema().getColumnNames();
     Map<ObjectNode, Integer> counts = new LinkedHashMap<>();
     try (CloseableIterator<Row> rows = result.collect()) {
