@@ -1,74 +1,9 @@
 // Questions over many rows that Flink SQL and Millrace are both asked: windows, OVER, joins, over orders and their payments that come out of order.
-import { randomOf } from '../../../../test/support/random.ts'
-import { at, rows, type CaseRecord, type CaseStream } from '../support/dialect/case.ts'
 
-/** Asked as it stands, but for `flink`: the SELECT where Flink writes it differently. */
+/** Both are asked the same text. */
 interface FlinkCase {
   readonly name: string
   readonly sql: string
-  readonly flink?: string
-}
-
-/** A question to which the two give different answers. */
-interface FlinkDifference {
-  readonly name: string
-  readonly sql: string
-  readonly ours: readonly CaseRecord[]
-  /** Its rows, or a part of the reason why it refuses the question. */
-  readonly theirs: readonly CaseRecord[] | string
-}
-
-/** By how much rows come late at most. */
-export const OUT_OF_ORDER_MS = 60_000
-
-const ORDERS = 20_000
-const PAYMENTS = 12_000
-const HOURS_MS = 6 * 3_600_000
-const LATEST_PAYMENT_MS = 90 * 60_000
-
-/** The streams of a seed: rows in the order in which they come, up to a minute behind others; some values are missing. */
-export function ordersAndPayments(seed: number): Readonly<Record<string, CaseStream>> {
-  const random = randomOf(seed)
-  const begin = Date.parse(at('08:00'))
-  const inOrderOfComing = (rows: readonly { readonly ms: number; readonly row: CaseRecord }[]) =>
-    rows
-      .map(({ ms, row }) => ({ comes: ms + random.below(OUT_OF_ORDER_MS), row }))
-      .sort((a, b) => a.comes - b.comes)
-      .map(({ row }) => row)
-  const ts = (ms: number) => new Date(begin + ms).toISOString()
-  const orders = Array.from({ length: ORDERS }, (_, id) => {
-    const ms = random.below(HOURS_MS)
-    const user = `user-${Math.floor(40 * random.next() ** 2)}`
-    const amount = random.below(10) === 0 ? null : 1 + random.below(100)
-    const price = random.below(10_000) / 100
-    return {
-      ms,
-      row: { id, ts: ts(ms), user_id: user, product: `product-${random.below(12)}`, amount, price },
-    }
-  })
-  const payments = Array.from({ length: PAYMENTS }, () => {
-    const { ms, row } = random.pick(orders)
-    const paid = ms + random.below(LATEST_PAYMENT_MS)
-    const order = random.below(20) === 0 ? ORDERS + random.below(100) : row.id
-    return { ms: paid, row: { order_id: order, ts: ts(paid), means: random.pick(['card', 'cash']) } }
-  })
-  return {
-    orders: {
-      columns: {
-        id: 'BIGINT',
-        ts: 'TIMESTAMP',
-        user_id: 'VARCHAR',
-        product: 'VARCHAR',
-        amount: 'BIGINT',
-        price: 'DECIMAL(10, 2)',
-      },
-      records: inOrderOfComing(orders),
-    },
-    payments: {
-      columns: { order_id: 'BIGINT', ts: 'TIMESTAMP', means: 'VARCHAR' },
-      records: inOrderOfComing(payments),
-    },
-  }
 }
 
 const tumble = (minutes: number, table = 'orders') =>
@@ -145,60 +80,117 @@ export const flinkCases: readonly FlinkCase[] = [
     name: 'two streams in one window',
     sql: `WITH both_ AS (SELECT ts, id, 'order' AS kind FROM orders UNION ALL SELECT ts, order_id, means FROM payments) SELECT ${windows}, kind, COUNT(*) AS n, COUNT(DISTINCT id) AS ids FROM ${tumble(5, 'both_')} GROUP BY ${windows}, kind`,
   },
+  {
+    name: 'a right interval join: payments, with their orders of the hour before',
+    sql: `SELECT o.id, o.user_id, p.order_id, p.means FROM orders o RIGHT JOIN payments p ON ${paidInAnHour}`,
+  },
+  {
+    name: 'a full interval join: both, with those that have no other',
+    sql: `SELECT o.id, o.user_id, p.order_id, p.means FROM orders o FULL JOIN payments p ON ${paidInAnHour}`,
+  },
+  {
+    name: 'an interval join that looks both ways',
+    sql: `SELECT o.id, p.ts AS paid_at FROM orders o JOIN payments p ON p.order_id = o.id AND o.ts BETWEEN p.ts - INTERVAL '20' MINUTES AND p.ts + INTERVAL '5' MINUTES WHERE o.amount > 20`,
+  },
+  {
+    name: 'an interval join with bounds that do not count',
+    sql: `SELECT o.id, p.ts AS paid_at FROM orders o JOIN payments p ON p.order_id = o.id AND p.ts > o.ts + INTERVAL '10' MINUTES AND p.ts < o.ts + INTERVAL '20' MINUTES`,
+  },
+  {
+    name: 'windows of an interval join',
+    sql: `WITH pairs AS (SELECT p.ts AS ts, o.user_id AS user_id, o.price AS price FROM orders o JOIN payments p ON ${paidInAnHour}) SELECT ${windows}, user_id, COUNT(*) AS n, SUM(price) AS total FROM ${tumble(10, 'pairs')} GROUP BY ${windows}, user_id`,
+  },
+  {
+    name: 'a window join of HOP',
+    sql: `SELECT o.id, p.means, o.window_start FROM (SELECT * FROM TABLE(HOP(TABLE orders, DESCRIPTOR(ts), INTERVAL '5' MINUTES, INTERVAL '10' MINUTES))) o JOIN (SELECT * FROM TABLE(HOP(TABLE payments, DESCRIPTOR(ts), INTERVAL '5' MINUTES, INTERVAL '10' MINUTES))) p ON o.id = p.order_id AND o.window_start = p.window_start AND o.window_end = p.window_end`,
+  },
+  {
+    name: 'a left window join of CUMULATE',
+    sql: `SELECT o.id, p.means, o.window_start, o.window_end FROM (SELECT * FROM TABLE(CUMULATE(TABLE orders, DESCRIPTOR(ts), INTERVAL '10' MINUTES, INTERVAL '30' MINUTES)) WHERE amount > 90) o LEFT JOIN (SELECT * FROM TABLE(CUMULATE(TABLE payments, DESCRIPTOR(ts), INTERVAL '10' MINUTES, INTERVAL '30' MINUTES))) p ON o.id = p.order_id AND o.window_start = p.window_start AND o.window_end = p.window_end`,
+  },
+  {
+    name: 'semi window join: orders that were paid in their window',
+    sql: `SELECT o.id, o.window_start FROM (SELECT * FROM ${tumble(10)}) o WHERE o.id IN (SELECT order_id FROM (SELECT * FROM ${tumble(10, 'payments')}) p WHERE o.window_start = p.window_start AND o.window_end = p.window_end)`,
+  },
+  {
+    name: 'NOT IN a window with values that are missing',
+    sql: `SELECT o.id, o.window_start FROM (SELECT * FROM ${tumble(1)}) o WHERE o.amount NOT IN (SELECT amount FROM (SELECT * FROM ${tumble(1)} WHERE user_id = 'user-3') p WHERE o.window_start = p.window_start AND o.window_end = p.window_end)`,
+  },
+  {
+    name: 'IN a window with values that are missing',
+    sql: `SELECT o.id, o.window_start FROM (SELECT * FROM ${tumble(1)}) o WHERE o.amount IN (SELECT amount FROM (SELECT * FROM ${tumble(1)} WHERE user_id = 'user-3') p WHERE o.window_start = p.window_start AND o.window_end = p.window_end)`,
+  },
+  {
+    name: 'Top-4: the orders with the highest amounts of each window',
+    sql: `SELECT ${windows}, id, amount FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY ${windows} ORDER BY amount DESC, id) AS place FROM ${tumble(5)} WHERE amount IS NOT NULL) WHERE place <= 4`,
+  },
+  {
+    name: 'Top-2 of CUMULATE: the products with the most orders so far',
+    sql: `SELECT ${windows}, product, n, place FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY ${windows} ORDER BY n DESC, product) AS place FROM (SELECT ${windows}, product, COUNT(*) AS n FROM TABLE(CUMULATE(TABLE orders, DESCRIPTOR(ts), INTERVAL '10' MINUTES, INTERVAL '1' HOUR)) GROUP BY ${windows}, product)) WHERE place <= 2`,
+  },
+  {
+    name: 'Top-2 of HOP: the products with the most orders of an hour',
+    sql: `SELECT ${windows}, product, n, place FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY ${windows} ORDER BY n DESC, product) AS place FROM (SELECT ${windows}, product, COUNT(*) AS n FROM TABLE(HOP(TABLE orders, DESCRIPTOR(ts), INTERVAL '10' MINUTES, INTERVAL '1' HOUR)) GROUP BY ${windows}, product)) WHERE place <= 2`,
+  },
+  {
+    name: 'SESSION: sums and distinct users of each product',
+    sql: `SELECT product, ${windows}, COUNT(*) AS n, CAST(SUM(amount) AS BIGINT) AS total, COUNT(DISTINCT user_id) AS users, MIN(ts) AS first_ FROM TABLE(SESSION(TABLE orders PARTITION BY product, DESCRIPTOR(ts), INTERVAL '30' SECONDS)) GROUP BY product, ${windows}`,
+  },
+  {
+    name: 'SESSION without a key',
+    sql: `SELECT ${windows}, COUNT(*) AS n FROM TABLE(SESSION(TABLE orders, DESCRIPTOR(ts), INTERVAL '4' SECONDS)) GROUP BY ${windows}`,
+  },
+  {
+    name: 'OVER windows: the counts of the last twenty minutes',
+    sql: `SELECT ts, product, n, CAST(SUM(n) OVER (PARTITION BY product ORDER BY ts RANGE BETWEEN INTERVAL '20' MINUTES PRECEDING AND CURRENT ROW) AS BIGINT) AS hour_ FROM (SELECT window_time AS ts, product, COUNT(*) AS n FROM ${tumble(5)} GROUP BY ${windows}, window_time, product)`,
+  },
+  {
+    name: 'OVER a range: its first and last order',
+    sql: `SELECT id, FIRST_VALUE(id) OVER w AS first_, LAST_VALUE(id) OVER w AS last_, COUNT(amount) OVER w AS n FROM orders WINDOW w AS (${range})`,
+  },
+  {
+    name: 'OVER a range without a key',
+    sql: `SELECT id, COUNT(*) OVER w AS n, MIN(price) OVER w AS least FROM orders WINDOW w AS (ORDER BY ts RANGE BETWEEN INTERVAL '30' SECONDS PRECEDING AND CURRENT ROW)`,
+  },
+  {
+    name: 'an interval join of three: orders that were paid twice',
+    sql: `SELECT o.id, p.means, q.ts AS again FROM orders o JOIN payments p ON ${paidInAnHour} JOIN payments q ON q.order_id = o.id AND q.ts BETWEEN o.ts AND o.ts + INTERVAL '1' HOUR WHERE p.ts < q.ts`,
+  },
+  {
+    name: 'TUMBLE with an offset: days that begin at eight',
+    sql: `SELECT ${windows}, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), INTERVAL '1' DAY, INTERVAL '8' HOURS)) GROUP BY ${windows}`,
+  },
+  {
+    name: 'HOP: few rows of many windows',
+    sql: `SELECT ${windows}, COUNT(*) AS n, COUNT(DISTINCT product) AS products FROM TABLE(HOP(TABLE orders, DESCRIPTOR(ts), INTERVAL '2' MINUTES, INTERVAL '6' MINUTES)) WHERE amount > 95 GROUP BY ${windows}`,
+  },
+  {
+    name: 'TUMBLE of seconds, with HAVING',
+    sql: `SELECT ${windows}, COUNT(*) AS n, COUNT(DISTINCT product) AS products FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR(ts), INTERVAL '1' SECOND)) GROUP BY ${windows} HAVING COUNT(*) > 3`,
+  },
+  {
+    name: 'TUMBLE: deviations and variances',
+    sql: `SELECT ${windows}, user_id, STDDEV_POP(CAST(amount AS DOUBLE)) AS spread, VAR_SAMP(CAST(amount AS DOUBLE)) AS variance FROM ${tumble(30)} GROUP BY ${windows}, user_id HAVING COUNT(amount) > 2`,
+  },
+  {
+    name: 'rows: functions, CASE and conditions',
+    sql: `SELECT id, UPPER(product) AS product, COALESCE(amount, 0) AS amount, CASE WHEN price > 50 THEN 'dear' ELSE 'cheap' END AS kind, MOD(id, 7) AS rest, ABS(amount - 50) AS off, SUBSTRING(user_id, 6) AS who, user_id || '/' || product AS path_ FROM orders WHERE product LIKE '%1%' AND price > 80`,
+  },
+  {
+    name: 'rows: parts of times, and rounding',
+    sql: `SELECT id, EXTRACT(HOUR FROM ts) AS h, EXTRACT(MINUTE FROM ts) AS m, FLOOR(price) AS whole, ROUND(price, 1) AS near FROM orders WHERE amount > 97`,
+  },
+  { name: 'DISTINCT in windows', sql: `SELECT DISTINCT ${windows}, product FROM ${tumble(1)}` },
+  {
+    name: 'RANK in windows',
+    sql: `SELECT ${windows}, product, n, place FROM (SELECT *, RANK() OVER (PARTITION BY ${windows} ORDER BY n DESC) AS place FROM (SELECT ${windows}, product, COUNT(*) AS n FROM ${tumble(10)} GROUP BY ${windows}, product)) WHERE place <= 2`,
+  },
+  {
+    name: 'an interval join of windows: counts of both within two minutes',
+    sql: `WITH a AS (SELECT window_time AS ts, user_id, COUNT(*) AS n FROM ${tumble(1)} GROUP BY ${windows}, window_time, user_id), b AS (SELECT window_time AS ts, means, COUNT(*) AS n FROM ${tumble(1, 'payments')} GROUP BY ${windows}, window_time, means) SELECT a.ts, a.user_id, a.n, b.means, b.n AS m FROM a JOIN b ON a.n = b.n AND b.ts BETWEEN a.ts AND a.ts + INTERVAL '2' MINUTES`,
+  },
+  {
+    name: 'deduplication: the first order of each product in each window of HOP',
+    sql: `SELECT window_start, product, id FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY ${windows}, product ORDER BY ts) AS place FROM TABLE(HOP(TABLE orders, DESCRIPTOR(ts), INTERVAL '5' MINUTES, INTERVAL '10' MINUTES))) WHERE place = 1`,
+  },
 ]
-
-const Orders: CaseStream = {
-  columns: { id: 'BIGINT', ts: 'TIMESTAMP', amount: 'BIGINT', price: 'DECIMAL(10, 2)' },
-  records: rows(
-    'id ts amount price',
-    [1, at('08:00'), 5, 2.5],
-    [2, at('08:10'), 2, 1],
-    [3, at('08:10'), 4, 1],
-  ),
-}
-const hour = "ORDER BY ts RANGE BETWEEN INTERVAL '1' HOUR PRECEDING AND CURRENT ROW"
-const windowsOf = (table: string, condition: string) =>
-  `(SELECT * FROM ${tumble(5, 'orders')} WHERE ${condition}) ${table}`
-
-/** What the two answer otherwise, and why. */
-export const flinkDifferences: readonly FlinkDifference[] = [
-  {
-    name: 'means of integers are integers in Flink',
-    sql: `SELECT id, AVG(amount) OVER (${hour}) AS mean FROM orders`,
-    ours: rows('id mean', [1, 5], [2, 11 / 3], [3, 11 / 3]),
-    theirs: rows('id mean', [1, 5], [2, 3], [3, 3]),
-  },
-  {
-    name: 'means of decimal numbers are decimal numbers in Flink',
-    sql: `SELECT id, AVG(price) OVER (${hour}) AS mean FROM orders`,
-    ours: rows('id mean', [1, 2.5], [2, 1.5], [3, 1.5]),
-    theirs: rows('id mean', [1, '2.500000'], [2, '1.500000'], [3, '1.500000']),
-  },
-  {
-    name: 'a division of integers is an integer in Flink',
-    sql: 'SELECT id, amount / 2 AS half FROM orders',
-    ours: rows('id half', [1, 2.5], [2, 1], [3, 2]),
-    theirs: rows('id half', [1, 2], [2, 1], [3, 2]),
-  },
-  {
-    name: 'LAG in Flink counts rows of the same time before it looks back',
-    sql: 'SELECT id, LAG(amount) OVER (ORDER BY ts) AS before_ FROM orders',
-    ours: rows('id before_', [1, null], [2, 5], [3, 2]),
-    theirs: rows('id before_', [1, null], [2, 2], [3, 2]),
-  },
-  {
-    name: 'bounds of a row without a match in a full join of windows',
-    sql: `SELECT o.id, o.window_start AS begin_, p.window_start AS other FROM ${windowsOf('o', 'amount > 4')} FULL JOIN ${windowsOf('p', 'amount < 4')} ON o.id = p.id AND o.window_start = p.window_start AND o.window_end = p.window_end`,
-    ours: rows('id begin_ other', [1, at('08:00'), null], [null, null, at('08:10')]),
-    theirs: rows('id begin_ other', [1, at('08:00'), null], [null, null, at('08:10')]),
-  },
-  {
-    name: 'several OVERs of different frames in one SELECT',
-    sql: `SELECT id, COUNT(*) OVER (${hour}) AS n, COUNT(*) OVER (ORDER BY ts RANGE BETWEEN INTERVAL '5' MINUTES PRECEDING AND CURRENT ROW) AS fewer FROM orders`,
-    ours: rows('id n fewer', [1, 1, 1], [2, 3, 2], [3, 3, 2]),
-    theirs: 'OVER',
-  },
-]
-
-/** The stream of these. */
-export const differenceStreams = { orders: Orders }

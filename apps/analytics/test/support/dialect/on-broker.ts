@@ -12,7 +12,7 @@ export const closedAt = (outOfOrderMs: number): number => Date.parse(closing) - 
 
 /** Whether results wait for a watermark; others are of each row, the last one too. */
 export const isOfMoments = ({ sql }: Pick<DialectCase, 'sql'>): boolean =>
-  /descriptor|\bover\b|between|\bstep\b/i.test(sql)
+  /descriptor|\bover\b|between|\bstep\b|\.ts [<>]/i.test(sql)
 
 /** Puts the records of a question; returns how many there are, with those that end it. */
 export async function putRecords(
