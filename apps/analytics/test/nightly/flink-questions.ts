@@ -182,14 +182,6 @@ export const flinkCases: readonly FlinkCase[] = [
   },
   { name: 'DISTINCT in windows', sql: `SELECT DISTINCT ${windows}, product FROM ${tumble(1)}` },
   {
-    name: 'RANK in windows',
-    sql: `SELECT ${windows}, product, n, place FROM (SELECT *, RANK() OVER (PARTITION BY ${windows} ORDER BY n DESC) AS place FROM (SELECT ${windows}, product, COUNT(*) AS n FROM ${tumble(10)} GROUP BY ${windows}, product)) WHERE place <= 2`,
-  },
-  {
-    name: 'an interval join of windows: counts of both within two minutes',
-    sql: `WITH a AS (SELECT window_time AS ts, user_id, COUNT(*) AS n FROM ${tumble(1)} GROUP BY ${windows}, window_time, user_id), b AS (SELECT window_time AS ts, means, COUNT(*) AS n FROM ${tumble(1, 'payments')} GROUP BY ${windows}, window_time, means) SELECT a.ts, a.user_id, a.n, b.means, b.n AS m FROM a JOIN b ON a.n = b.n AND b.ts BETWEEN a.ts AND a.ts + INTERVAL '2' MINUTES`,
-  },
-  {
     name: 'deduplication: the first order of each product in each window of HOP',
     sql: `SELECT window_start, product, id FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY ${windows}, product ORDER BY ts) AS place FROM TABLE(HOP(TABLE orders, DESCRIPTOR(ts), INTERVAL '5' MINUTES, INTERVAL '10' MINUTES))) WHERE place = 1`,
   },
