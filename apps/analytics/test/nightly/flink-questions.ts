@@ -174,7 +174,7 @@ export const flinkCases: readonly FlinkCase[] = [
   },
   {
     name: 'rows: functions, CASE and conditions',
-    sql: `SELECT id, UPPER(product) AS product, COALESCE(amount, 0) AS amount, CASE WHEN price > 50 THEN 'dear' ELSE 'cheap' END AS kind, MOD(id, 7) AS rest, ABS(amount - 50) AS off, SUBSTRING(user_id, 6) AS who, user_id || '/' || product AS path_ FROM orders WHERE product LIKE '%1%' AND price > 80`,
+    sql: `SELECT id, UPPER(product) AS product, COALESCE(amount, 0) AS amount, CASE WHEN price > 50 THEN 'more' ELSE 'less' END AS kind, MOD(id, 7) AS rest, ABS(amount - 50) AS off, SUBSTRING(user_id, 6) AS who, user_id || '/' || product AS path_ FROM orders WHERE product LIKE '%1%' AND price > 80`,
   },
   {
     name: 'rows: parts of times, and rounding',
