@@ -21,7 +21,7 @@ const settings = {
   shards: { default: 4, doc: 'shards of the stream' },
   rounds: { default: 3, doc: 'measurements of each, in turns, when it is warm' },
   parallelism: { default: 2, doc: "Flink's tasks of each kind; as many files hold the clicks" },
-  heapMebibytes: { default: 1024, doc: 'heap of Flink, and memory of the engine of the app' },
+  heapMebibytes: { default: 1024, doc: 'heap of Flink' },
 } as const
 
 type Values = ValuesOf<typeof settings>
