@@ -10,6 +10,9 @@ export const timeBounds = {
   latenessMs: { what: 'How late rows may come and count still', min: 0, max: 31 * DAY_MS },
 } as const satisfies Record<keyof QueryTime, { what: string; min: number; max: number }>
 
+/** In how many parts a query can be carried out. */
+export const partsBounds = { min: 1, max: 64 } as const
+
 export const defaultTime = { outOfOrderMs: 5000, idleMs: 30_000, latenessMs: 0 } as const satisfies QueryTime
 
 export const defaultStart: QueryStart = 'TRIM_HORIZON'

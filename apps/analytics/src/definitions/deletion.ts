@@ -2,11 +2,11 @@
 // runs, the caller does. What it has written stays.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError, type Client } from 'millrace'
-import { queryKinds } from 'millrace/protocol'
 import { keepSchemas } from '../streams/schema/stream-schemas.ts'
 import { isServedAt } from './hosts.ts'
 import { queriesOf, type QueryDoor } from './queries.ts'
 import { deleteTrialStreams } from './beside/trial.ts'
+import { deletePartsStream, deleteUnits } from './parts.ts'
 import { notFound } from './query-error.ts'
 
 /** How long an app may take to leave a query before it is removed all the same: what it would write then is refused. */
@@ -25,7 +25,7 @@ export async function deleteQuery(
   const found = (await queries.get(name))?.value
   // While it is there, a call that was interrupted can be made again.
   if (found?.beside !== undefined) await deleteTrialStreams({ client, now }, name, found)
-  await queries.update(name, (before) => {
+  const { value } = await queries.update(name, (before) => {
     if (before === undefined) throw notFound(name)
     return { ...before, state: 'deleting', updatedAt: now() }
   })
@@ -33,6 +33,8 @@ export async function deleteQuery(
   if (marked !== undefined && (await isServedAt(client, marked.updatedAt.getTime()))) await gone(client, name)
   await finishDeletion(client, name)
   await keepSchemas(client, name, [])
+  // Before that, what writes to it would fail.
+  await deletePartsStream(client, value.sharing)
 }
 
 /** Removes all that there is of a query that is being deleted. */
@@ -40,8 +42,7 @@ async function finishDeletion(client: Client, name: string): Promise<void> {
   const queries = queriesOf(client)
   const document = await queries.get(name)
   if (document?.value.state !== 'deleting') return
-  await client.documents(queryKinds.progress).delete(name)
-  await client.documents(queryKinds.reports).delete(name)
+  await deleteUnits(client, name, undefined)
   try {
     await queries.delete(name, { expectedVersion: document.version })
   } catch (error) {

@@ -1,12 +1,15 @@
 // Queries as they are now: the definition, what its app says of it, and what it is made of. Runs wherever there is a client.
 import { MillraceError, type Client } from 'millrace'
-import { queryKinds, type QueryDefinition, type QueryReport } from 'millrace/protocol'
+import { queryKinds, queryUnits, type QueryDefinition, type QueryReport } from 'millrace/protocol'
+import { PlanFault } from '../plan/plan-fault.ts'
 import type { PlannedWindow, StatementKind } from '../plan/query-plan.ts'
 import { outputOf } from '../streams/outputs.ts'
+import type { PlanSharing } from '../plan/sharing/sharing.ts'
 import { outputsOf, type AppTarget } from './app-targets.ts'
 import { defaultStart } from './bounds.ts'
 import { checkTexts } from './check.ts'
 import { isServedAt } from './hosts.ts'
+import { mergedReport, type UnitReport } from './merged-report.ts'
 import {
   getQuery,
   listQueries,
@@ -26,6 +29,8 @@ const ARRIVAL = 'arrival_time'
 export interface QueryDescription extends NamedQuery {
   /** Undefined before an app has begun it. */
   readonly report: QueryReport | undefined
+  /** Its units, where it is carried out in parts. */
+  readonly units: readonly UnitReport[]
   /** Why nothing comes out, as a sentence; undefined while results flow. */
   readonly reason: string | undefined
 }
@@ -34,7 +39,11 @@ export interface QueryDescription extends NamedQuery {
 export interface SqlExplanation {
   readonly statements: readonly ExplainedStatement[]
   readonly inputs: readonly ExplainedInput[]
+  readonly sharing: ExplainedSharing
 }
+
+/** By what a query can be shared in parts: `keys` by stream, without them the partition key; or why it cannot. */
+export type ExplainedSharing = PlanSharing | { readonly refused: string }
 
 export interface ExplainedStatement {
   /** The stream. */
@@ -96,7 +105,7 @@ export async function explainQuery(
   const standings = (streams: ReadonlySet<string>) =>
     report === undefined ? [] : shardStandings(report, streams)
   try {
-    const checked = await checkSql(door.client, { ...definition, given: definition.columns })
+    const checked = await checkSql(door.client, { ...definition, given: definition.columns, shares: {} })
     const reason = movedTarget(checked, definition) ?? description.reason
     return {
       ...description,
@@ -118,7 +127,7 @@ export async function explainSql(
   { columns = {} }: { readonly columns?: QueryColumns } = {},
 ): Promise<SqlExplanation> {
   checkTexts({ sql })
-  return explained(await checkSql(client, { sql, from: defaultStart, given: columns }))
+  return explained(await checkSql(client, { sql, from: defaultStart, given: columns, shares: {} }))
 }
 
 /** What a query writes, and where. Rejects with QueryError `notFound`, and `invalid` where its SQL can no longer be bound. */
@@ -129,10 +138,20 @@ export async function queryResults(client: Client, name: string): Promise<readon
 
 async function described(client: Client, query: NamedQuery, at: Moment): Promise<QueryDescription> {
   const { name, definition } = query
-  const found = (await client.documents<QueryReport>(queryKinds.reports).get(name))?.value
-  // One of a former query of that name says nothing of this one.
-  const report = found === undefined || found.at < definition.createdAt ? undefined : found
-  return { ...query, report, reason: reasonOf({ definition, report, isServed: at.isServed }, at.now) }
+  const units = await Promise.all(
+    queryUnits(name, definition).map(async (unit): Promise<UnitReport> => {
+      const found = (await client.documents<QueryReport>(queryKinds.reports).get(unit.name))?.value
+      // One of a former query of that name says nothing of this one.
+      return { ...unit, report: found === undefined || found.at < definition.createdAt ? undefined : found }
+    }),
+  )
+  const report = mergedReport(units)
+  return {
+    ...query,
+    report,
+    units: definition.sharing === undefined ? [] : units,
+    reason: reasonOf({ definition, report, isServed: at.isServed }, at.now),
+  }
 }
 
 /** When queries are described. */
@@ -163,7 +182,7 @@ function movedTarget({ appTargets }: CheckedSql, definition: QueryDefinition): s
 }
 
 function explained(
-  { plan, columns, results, appTargets }: CheckedSql,
+  { plan, columns, results, appTargets, sharing }: CheckedSql,
   definition: Pick<QueryDefinition, 'outputs'> = { outputs: outputsOf(appTargets) },
 ): SqlExplanation {
   return {
@@ -177,6 +196,7 @@ function explained(
       files,
       columns: results[at]!,
     })),
+    sharing: sharing instanceof PlanFault ? { refused: sharing.reason } : sharing!,
     inputs: plan.inputs.map(({ stream, time, hold, columns: read }) => ({
       stream,
       time,

@@ -2,7 +2,7 @@
 export { diffQuery, type DiffOptions, type QueryDiff, type TargetDiff } from './beside/diff.ts'
 export { promoteQuery } from './beside/promotion.ts'
 export { replaceBeside } from './beside/trial.ts'
-export { defaultStart, defaultTime, timeBounds } from './bounds.ts'
+export { defaultStart, defaultTime, partsBounds, timeBounds } from './bounds.ts'
 export { deleteQuery } from './deletion.ts'
 export {
   describeQueries,
@@ -11,6 +11,7 @@ export {
   explainSql,
   queryResults,
   type ExplainedInput,
+  type ExplainedSharing,
   type ExplainedStatement,
   type QueryDescription,
   type QueryExplanation,
@@ -29,6 +30,7 @@ export {
   type QueryInput,
   type QueryResults,
 } from './queries.ts'
+export type { UnitReport } from './merged-report.ts'
 export { QueryError, type QueryErrorCode } from './query-error.ts'
 export type { QueryColumns, ResultColumn } from './sql-check.ts'
 export type { ShardStanding } from './standing.ts'

@@ -1,7 +1,15 @@
 // Queries as documents of the broker: made, replaced, listed, paused and resumed. Runs wherever there is a client: the command line, a program.
 // What is refused is a `QueryError`; what the broker refuses is a `MillraceError`. Each change is a compare-and-set.
 import { MillraceError, type Client, type Documents } from 'millrace'
-import { queryKinds, type QueryDefinition, type QueryStart, type QueryTime } from 'millrace/protocol'
+import {
+  queryKinds,
+  queryUnits,
+  type QueryDefinition,
+  type QuerySharing,
+  type QueryStart,
+  type QueryTime,
+} from 'millrace/protocol'
+import type { PlanSharing } from '../plan/sharing/sharing.ts'
 import type { QueryProgress } from '../run/place/query-place.ts'
 import { keepSchemas } from '../streams/schema/stream-schemas.ts'
 import { outputOf } from '../streams/outputs.ts'
@@ -9,6 +17,7 @@ import { defaultStart, defaultTime } from './bounds.ts'
 import { outputsOf } from './app-targets.ts'
 import { checkCircles } from './circles.ts'
 import { checkName, checkTexts, checkTime } from './check.ts'
+import { checkParts, deletePartsStream, deleteUnits, makeSharing } from './parts.ts'
 import { alreadyThere, isTried, notFound } from './query-error.ts'
 import { checkSql, type CheckedSql, type QueryColumns, type ResultColumn } from './sql-check.ts'
 
@@ -32,6 +41,8 @@ export interface QueryInput {
   readonly lateTo?: string
   readonly errorsTo?: string
   readonly description?: string
+  /** In how many parts it is carried out, each by one process at a time: 1 by default. */
+  readonly parts?: number
 }
 
 /** What changes of a query; what is left out stays. Streams that are undefined are taken away. */
@@ -81,20 +92,30 @@ export async function createQuery(
     state: 'running',
   })
   await checkCircles(client, { name, definition })
+  const { parts = 1 } = input
+  const sharing = await makeSharing(
+    client,
+    { name, parts, written: namesWritten(definition, checked) },
+    checked,
+  )
   const madeStreams = await makeStreams(client, definition, checked)
+  const made = { ...definition, ...(sharing !== undefined && { sharing }) }
   try {
-    await queries.put(name, definition, { expectedVersion: 0 })
+    await queries.put(name, made, { expectedVersion: 0 })
   } catch (error) {
-    throw MillraceError.is(error, 'versionConflict') ? alreadyThere(name) : error
+    if (!MillraceError.is(error, 'versionConflict')) throw error
+    await deletePartsStream(client, sharing)
+    throw alreadyThere(name)
   }
-  const results = resultsOf(definition, checked)
+  const results = resultsOf(made, checked)
   await keepSchemas(client, name, results)
-  return { name, definition, results, madeStreams }
+  return { name, definition: made, results, madeStreams }
 }
 
 /**
  * Replaces a query by its next version; what is left out stays. It goes on where the version before it stopped, or begins at `from`. Fields
- * of its streams keep their types; those that are new in a sample are added. Rejects as `createQuery`, and with QueryError `notFound`.
+ * of its streams keep their types; those that are new in a sample are added. How it is shared in parts changes only with `from`. Rejects as
+ * `createQuery`, and with QueryError `notFound`.
  */
 export async function replaceQuery(
   { client, now }: Pick<QueryDoor, 'client' | 'now'>,
@@ -102,11 +123,13 @@ export async function replaceQuery(
   changes: QueryChanges,
 ): Promise<MadeQuery> {
   let made: Pick<MadeQuery, 'results' | 'madeStreams'> = { results: [], madeStreams: [] }
+  let own: QuerySharing | undefined
   const { value } = await queriesOf(client).update(name, async (before) => {
     if (before === undefined || before.state === 'deleting') throw notFound(name)
     if (before.beside !== undefined) throw isTried(name)
     const { createdAt, id, version, state } = before
     const input = changed(before, changes)
+    const isAnew = changes.from !== undefined
     const { definition, checked } = await defined(
       client,
       input,
@@ -115,18 +138,23 @@ export async function replaceQuery(
         updatedAt: now(),
         id,
         version: version + 1,
-        begins: changes.from !== undefined || (before.begins && !(await hasBegun(client, name, before))),
+        begins: isAnew || (before.begins && !(await hasBegun(client, name, before))),
         state,
       },
-      before.columns,
+      isAnew ? { columns: before.columns } : before,
     )
     await checkCircles(client, { name, definition })
+    // Of an earlier try, after which somebody else changed the query.
+    if (own?.spread?.streamId !== before.sharing?.spread?.streamId) await deletePartsStream(client, own)
+    const written = namesWritten(definition, checked)
+    own = await makeSharing(client, { name, parts: input.parts ?? 1, written, before, isAnew }, checked)
     made = {
       results: resultsOf(definition, checked),
       madeStreams: await makeStreams(client, definition, checked),
     }
-    return definition
+    return { ...definition, ...(own !== undefined && { sharing: own }) }
   })
+  await deleteUnits(client, name, value)
   await keepSchemas(client, name, made.results)
   return { name, definition: value, ...made }
 }
@@ -165,12 +193,13 @@ export function queriesOf(client: Client): Documents<QueryDefinition> {
 
 /** What is given of a query anew: the rest is as it was. */
 export function changed(before: QueryDefinition, changes: QueryChanges): QueryInput {
-  const { sql, from, time, description } = before
+  const { sql, from, time, description, sharing } = before
   const { lateTo, errorsTo, ...others } = { lateTo: before.lateTo, errorsTo: before.errorsTo, ...changes }
   return {
     sql,
     from,
     ...(description !== undefined && { description }),
+    ...(sharing !== undefined && { parts: sharing.parts }),
     ...others,
     ...(lateTo !== undefined && { lateTo }),
     ...(errorsTo !== undefined && { errorsTo }),
@@ -186,14 +215,24 @@ type Given = Pick<
 /** Checks all of a definition. */
 export async function defined(
   client: Client,
-  { sql, from = defaultStart, time, columns = {}, lateTo, errorsTo, description }: QueryInput,
+  { sql, from = defaultStart, time, columns = {}, lateTo, errorsTo, description, parts = 1 }: QueryInput,
   given: Given,
-  known?: QueryColumns,
+  before?: Pick<QueryDefinition, 'columns' | 'sharing'>,
 ): Promise<{ readonly definition: QueryDefinition; readonly checked: CheckedSql }> {
   checkTexts({ sql, description })
   const whole = { ...defaultTime, ...time }
   checkTime(whole)
-  const checked = await checkSql(client, { sql, from, given: columns, known, time: whole, lateTo, errorsTo })
+  checkParts(parts)
+  const checked = await checkSql(client, {
+    sql,
+    from,
+    given: columns,
+    known: before?.columns,
+    time: whole,
+    lateTo,
+    errorsTo,
+    ...(parts > 1 && { shares: { before: sharedBefore(before?.sharing) } }),
+  })
   const definition = {
     ...given,
     sql,
@@ -206,6 +245,10 @@ export async function defined(
     ...(description !== undefined && { description }),
   }
   return { definition, checked }
+}
+
+function sharedBefore(sharing: QuerySharing | undefined): PlanSharing | undefined {
+  return sharing && (sharing.spread === undefined ? {} : { keys: sharing.spread.keys })
 }
 
 /** Makes the streams that a query writes to; returns those that were not there. */
@@ -260,14 +303,12 @@ export function resultsOf(
   }))
 }
 
-/** Whether an app has begun this version: otherwise the next one begins as this one would have. */
-export async function hasBegun(
-  client: Client,
-  name: string,
-  { id, version }: QueryDefinition,
-): Promise<boolean> {
-  const progress = await client.documents<QueryProgress>(queryKinds.progress).get(name)
-  if (progress === undefined) return false
-  const { definition, place } = progress.value
-  return place !== undefined && definition.id === id && definition.version === version
+/** Whether an app has begun this version, in any of its units: otherwise the next one begins as this one would have. */
+export async function hasBegun(client: Client, name: string, of: QueryDefinition): Promise<boolean> {
+  for (const unit of queryUnits(name, of)) {
+    const progress = await client.documents<QueryProgress>(queryKinds.progress).get(unit.name)
+    const { definition, place } = progress?.value ?? {}
+    if (place !== undefined && definition?.id === of.id && definition.version === of.version) return true
+  }
+  return false
 }

@@ -8,9 +8,11 @@ import type { QueryStart, QueryTime } from 'millrace/protocol'
 import { Engine, EngineFault, type EngineSession } from '../engine/index.ts'
 import { PlanFault } from '../plan/plan-fault.ts'
 import type { PlannedStatement } from '../plan/query-plan.ts'
+import { sharingOf, type PlanSharing } from '../plan/sharing/sharing.ts'
 import { SqlParser } from '../plan/text/parser.ts'
 import { isRecordColumn, quotedText, RowTable, type RowColumn } from '../rows/index.ts'
 import { ReferenceFault, References } from '../reference/index.ts'
+import { expressionType } from '../streams/expression-type.ts'
 import { bindFault, columnsRead, planStreams, type StreamsPlan } from '../streams/plan-streams.ts'
 import { foundFields, givenBy, withRecordColumns, type GivenColumns } from '../streams/stream-columns.ts'
 import { appTargets, type AppTarget } from './app-targets.ts'
@@ -33,6 +35,8 @@ export interface SqlToCheck extends SideStreams {
   readonly given: QueryColumns
   /** Columns that are known already, of an earlier version: the sample and what is given add to them. */
   readonly known?: QueryColumns | undefined
+  /** Set where it is to be found out by what it can be shared; `before`: by what it was. */
+  readonly shares?: { readonly before?: PlanSharing | undefined } | undefined
 }
 
 /** A column of a result, with its type of DuckDB. */
@@ -49,6 +53,8 @@ export interface CheckedSql extends StreamsPlan {
   readonly results: readonly (readonly ResultColumn[])[]
   /** Deliveries and functions among its targets, by those. */
   readonly appTargets: ReadonlyMap<string, AppTarget>
+  /** What it can be shared by, or why it cannot; undefined where that was not asked. */
+  readonly sharing: PlanSharing | PlanFault | undefined
 }
 
 /** Checks SQL. Rejects with QueryError `invalid`, and as the client does, as with `streamNotFound`. */
@@ -117,7 +123,19 @@ class SqlCheck {
     await this.#createTables(planned)
     const results: (readonly ResultColumn[])[] = []
     for (const statement of planned.plan.statements) results.push(await this.#bound(statement, planned))
-    return { ...planned, fields, results, appTargets: found }
+    return { ...planned, fields, results, appTargets: found, sharing: await this.#sharing(planned) }
+  }
+
+  async #sharing({ plan, columns }: StreamsPlan): Promise<PlanSharing | PlanFault | undefined> {
+    const { session, asked } = this.#parts
+    if (asked.shares === undefined) return undefined
+    const typeOf = (stream: string, sql: string) => expressionType(session, columns.get(stream)!, sql)
+    try {
+      return await sharingOf(asked.sql, plan, { ...asked.shares, parser: new SqlParser(session), typeOf })
+    } catch (error) {
+      if (error instanceof PlanFault) return error
+      throw error
+    }
   }
 
   async #fieldsOf(stream: string): Promise<GivenColumns> {

@@ -1,7 +1,7 @@
 // `millrace query create|replace`: makes queries, and gives them other SQL. What is wrong is said before anything is written.
 import { Command } from 'commander'
 import type { QueryStart } from '../../../../protocol/apps/query-definition.ts'
-import { duration } from '../../../arguments.ts'
+import { duration, wholeNumber } from '../../../arguments.ts'
 import { withClient } from '../../../connecting/connection.ts'
 import { withConnection, type ConnectionFlags } from '../../../connecting/options.ts'
 import { Failure } from '../../../failure.ts'
@@ -22,6 +22,7 @@ interface MakeFlags extends SqlFlags, ConnectionFlags {
   readonly errorsTo?: string
   readonly column: Columns
   readonly description?: string
+  readonly parts?: number
   readonly json?: true
 }
 
@@ -69,6 +70,10 @@ export function createVerb(terminal: Terminal): Command {
     {
       line: 'millrace query create costly --file costly.sql --column orders.price=DOUBLE --column orders.bought=TIMESTAMP',
       says: 'over a stream that has no records yet',
+    },
+    {
+      line: 'millrace query create views --file views.sql --parts 4',
+      says: 'carried out by up to four processes at a time',
     },
   ])
 }
@@ -144,6 +149,11 @@ function withSettings(command: Command): Command {
       'where rows go that cannot be taken, with the reason; left out: they are counted',
     )
     .addOption(columnOption())
+    .option(
+      '--parts <n>',
+      'in how many parts it is carried out, each by one process at a time: 1 to 64 (1)',
+      wholeNumber(1),
+    )
     .option('--description <text>', 'what it is for')
     .addOption(jsonOption())
 }
@@ -157,6 +167,7 @@ function settingsOf({
   errorsTo,
   column,
   description,
+  parts,
 }: MakeFlags): Omit<QueryInput, 'sql'> {
   const time = {
     ...(outOfOrder !== undefined && { outOfOrderMs: outOfOrder }),
@@ -170,6 +181,7 @@ function settingsOf({
     ...(lateTo !== undefined && { lateTo }),
     ...(errorsTo !== undefined && { errorsTo }),
     ...(description !== undefined && { description }),
+    ...(parts !== undefined && { parts }),
   }
 }
 

@@ -8,6 +8,7 @@ import type {
   QueryShardReport,
   QueryStart,
   QueryTime,
+  QueryUnit,
 } from '../../../../protocol/apps/query-definition.ts'
 import { importAppModule } from '../../../apps/app-module.ts'
 import { Failure } from '../../../failure.ts'
@@ -28,6 +29,7 @@ export interface QueryInput {
   readonly lateTo?: string
   readonly errorsTo?: string
   readonly description?: string
+  readonly parts?: number
 }
 
 /** What is undefined is taken away. */
@@ -58,6 +60,7 @@ export interface MadeQuery extends NamedQuery {
 
 export interface QueryDescription extends NamedQuery {
   readonly report: QueryReport | undefined
+  readonly units: readonly (QueryUnit & { readonly report: QueryReport | undefined })[]
   readonly reason: string | undefined
 }
 
@@ -79,6 +82,8 @@ export interface SqlExplanation {
     /** Microseconds. */
     readonly hold: number | undefined
   }[]
+  readonly sharing:
+    { readonly keys?: Readonly<Record<string, readonly string[]>> } | { readonly refused: string }
 }
 
 export interface QueryExplanation extends QueryDescription {

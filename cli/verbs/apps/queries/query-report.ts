@@ -1,5 +1,10 @@
 // Formats queries for people: lists, one with its settings, and one with what it reads and writes and how it stands. Pure.
-import type { QueryReport, QueryStart, QueryTime } from '../../../../protocol/apps/query-definition.ts'
+import type {
+  QueryDefinition,
+  QueryReport,
+  QueryStart,
+  QueryTime,
+} from '../../../../protocol/apps/query-definition.ts'
 import { countOf, formatCount, formatDuration, formatRate, shortShardId } from '../../../output/amounts.ts'
 import { formatFields, formatTable, type Room } from '../../../output/table.ts'
 import type {
@@ -58,6 +63,7 @@ export function queryReport({ name, definition, report, reason }: QueryDescripti
     ['out of order', formatDuration(time.outOfOrderMs)],
     ['idle after', formatDuration(time.idleMs)],
     ...latenessFields(time),
+    ['parts', partsText(definition)],
     ['late rows', lateTo === undefined ? 'are counted' : `go to ${lateTo}`],
     ['bad rows', errorsTo === undefined ? 'are counted' : `go to ${errorsTo}`],
     ...Object.entries(columns).map(
@@ -74,7 +80,7 @@ export function queryReport({ name, definition, report, reason }: QueryDescripti
 
 /** A query with all that is known of how it stands. */
 export function explanationReport(
-  { name, definition, report, reason, sql, shards }: QueryExplanation,
+  { name, definition, report, reason, units, sql, shards }: QueryExplanation,
   room: Room,
 ): string {
   const { time, lateTo, errorsTo } = definition
@@ -85,12 +91,15 @@ export function explanationReport(
     ['out of order', formatDuration(time.outOfOrderMs)],
     ['idle after', formatDuration(time.idleMs)],
     ...latenessFields(time),
+    ...(definition.sharing === undefined ? [] : [['parts', partsText(definition)] as const]),
     ...(lateTo === undefined ? [] : [['late rows to', lateTo] as const]),
     ...(errorsTo === undefined ? [] : [['bad rows to', errorsTo] as const]),
     ...(report === undefined ? [] : figures(report)),
   ]
   const parts = [formatFields(fields, room)]
-  if (sql !== undefined) parts.push(sqlReport(sql, room))
+  if (units.length > 0) parts.push(unitTable(units, room))
+  if (sql !== undefined)
+    parts.push(definition.sharing === undefined ? sqlReport(sql, room) : sqlTables(sql, room))
   if (shards.length > 0) {
     const rows = shards.map((shard) => [
       shard.stream,
@@ -107,8 +116,44 @@ export function explanationReport(
   return parts.join('\n\n')
 }
 
-/** What SQL writes and reads. */
-export function sqlReport({ statements, inputs }: SqlExplanation, room: Room): string {
+/** Each unit of a query that is carried out in parts. */
+function unitTable(units: QueryExplanation['units'], room: Room): string {
+  const rows = units.map(({ name, report }) => [
+    name,
+    report?.state ?? '-',
+    report === undefined ? '-' : formatRate(report.rowsPerSecond, 'row'),
+    formatCount(report?.rowsHeld ?? 0),
+    timeText(report?.watermark),
+    report === undefined ? 'No app has begun it yet.' : (report.reason ?? '-'),
+  ])
+  return formatTable(['unit', 'state', 'rate', 'rows held', 'watermark', 'why'], rows, room)
+}
+
+function partsText({ sharing }: Pick<QueryDefinition, 'sharing'>): string {
+  if (sharing === undefined) return 'one: a process carries out all of it'
+  const { parts, spread } = sharing
+  if (spread === undefined) return `${parts}, shared by the partition key`
+  return `${parts}, shared by ${keysText(spread.keys)}: they read ${spread.stream}, which ${parts} others write`
+}
+
+function sharingText(sharing: SqlExplanation['sharing']): string {
+  if ('refused' in sharing) return sharing.refused
+  const by = sharing.keys === undefined ? 'the partition key' : keysText(sharing.keys)
+  return `It can be carried out in parts (--parts), shared by ${by}.`
+}
+
+function keysText(keys: Readonly<Record<string, readonly string[]>>): string {
+  return Object.entries(keys)
+    .map(([stream, own]) => `${own.join(', ')} of ${stream}`)
+    .join(' and ')
+}
+
+/** What SQL writes and reads, and by what it can be shared. */
+export function sqlReport(sql: SqlExplanation, room: Room): string {
+  return `${sqlTables(sql, room)}\n\n${sharingText(sql.sharing)}`
+}
+
+function sqlTables({ statements, inputs }: SqlExplanation, room: Room): string {
   const written = statements.map((statement) => [
     statement.app === undefined
       ? statement.target

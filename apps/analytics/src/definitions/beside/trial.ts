@@ -49,7 +49,7 @@ export async function replaceBeside(
   if (before === undefined || before.state === 'deleting') throw notFound(name)
   if (before.beside !== undefined)
     throw new QueryError('invalid', `${name} is itself tried beside the version before it.`)
-  if (before.sharing !== undefined)
+  if (before.sharing !== undefined || (changes.parts ?? 1) > 1)
     throw new QueryError(
       'invalid',
       `${name} is carried out in parts: no version is tried beside it. Replace it, or try the SQL as a query of its own.`,
@@ -64,7 +64,7 @@ export async function replaceBeside(
     begins: false,
     state: 'paused',
   } as const
-  const made = await defined(client, changed(before, changes), given, before.columns)
+  const made = await defined(client, changed(before, changes), given, before)
   await checkCircles(client, { name, definition: made.definition })
   const names = namesWritten(made.definition, made.checked)
   const outputs = Object.fromEntries(

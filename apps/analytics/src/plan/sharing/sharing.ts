@@ -20,6 +20,8 @@ export interface SharingParts {
   readonly parser: SqlParser
   /** Type of an expression over the columns of a stream; undefined where it is no value of one row. */
   readonly typeOf: (stream: string, sql: string) => Promise<string | undefined>
+  /** What it was shared by before: that stays, if it can. */
+  readonly before?: PlanSharing | undefined
 }
 
 /** Types of which equal values are the same text. */
@@ -53,16 +55,48 @@ export async function sharingOf(
   for (const { meetings: each, place } of statements)
     for (const meeting of each)
       meetings.push(await known({ ...meeting, position: meeting.position ?? positionIn(text, place) }, parts))
-  if (meetings.every(({ isByPartitionKey }) => isByPartitionKey)) return {}
+  const groups = joinedMeetings(meetings)
+  const isByPartitionKey = meetings.every((meeting) => meeting.isByPartitionKey)
+  const streams = new Set(inputs.map(({ stream }) => stream))
+  const kept = parts.before?.keys && keptKeys(parts.before.keys, streams, groups)
+  if (kept !== undefined) return { keys: kept }
+  if (isByPartitionKey) return {}
   for (const meeting of meetings) if (meeting.slots.length === 0) throw alone(text, meeting)
   const keys: Record<string, readonly string[]> = {}
-  for (const { stream } of inputs) keys[stream] = ['partition_key']
-  for (const group of joinedMeetings(meetings)) {
-    const slots = slotsOf(text, group)
-    for (const stream of new Set(group.flatMap(({ streams }) => streams)))
-      keys[stream] = slots.map((slot) => slot.get(stream)!)
+  for (const stream of streams) keys[stream] = ['partition_key']
+  for (const group of groups) {
+    const slots = slotsOf(group)
+    if (!Array.isArray(slots)) throw apart(text, slots.before, slots.meeting)
+    for (const stream of streamsOf(group))
+      keys[stream] = slots.slice(0, SLOTS_MAX).map((slot) => slot.get(stream)!)
   }
   return { keys }
+}
+
+const streamsOf = (group: readonly Known[]) => new Set(group.flatMap(({ streams }) => streams))
+
+/** Returns keys of before, if all of them are slots still. */
+function keptKeys(
+  before: SharedKeys,
+  streams: ReadonlySet<string>,
+  groups: readonly (readonly Known[])[],
+): SharedKeys | undefined {
+  const keys: Record<string, readonly string[]> = {}
+  for (const stream of streams) {
+    if (before[stream] === undefined) return undefined
+    keys[stream] = before[stream]
+  }
+  for (const group of groups) {
+    const slots = slotsOf(group)
+    if (!Array.isArray(slots)) return undefined
+    const own = [...streamsOf(group)]
+    const counts = new Set(own.map((stream) => keys[stream]!.length))
+    if (counts.size > 1) return undefined
+    const isSlot = (_: string, at: number) =>
+      slots.some((slot) => own.every((stream) => slot.get(stream) === keys[stream]![at]))
+    if (!keys[own[0]!]!.every(isSlot)) return undefined
+  }
+  return keys
 }
 
 async function known(
@@ -111,9 +145,15 @@ function joinedMeetings(meetings: readonly Known[]): readonly (readonly Known[])
   return groups
 }
 
-/** Returns slots that all meetings have. Throws `PlanFault` at the first one that has none in common with those before it. */
-function slotsOf(text: string, meetings: readonly Known[]): readonly Slot[] {
-  let slots: readonly Slot[] = [new Map()]
+/** A meeting that has no slot in common with those before it. */
+interface Apart {
+  readonly before: readonly Known[]
+  readonly meeting: Known
+}
+
+/** Returns slots that all meetings have. */
+function slotsOf(meetings: readonly Known[]): Slot[] | Apart {
+  let slots: Slot[] = [new Map()]
   for (const [at, meeting] of meetings.entries()) {
     const next = new Map<string, Slot>()
     for (const slot of slots)
@@ -122,9 +162,9 @@ function slotsOf(text: string, meetings: readonly Known[]): readonly Slot[] {
         if (both !== undefined) next.set(JSON.stringify([...both].sort(([a], [b]) => (a < b ? -1 : 1))), both)
       }
     slots = [...next.values()]
-    if (slots.length === 0) throw apart(text, meetings.slice(0, at), meeting)
+    if (slots.length === 0) return { before: meetings.slice(0, at), meeting }
   }
-  return slots.slice(0, SLOTS_MAX)
+  return slots
 }
 
 /** Undefined where they are not the same in a stream of both. */
