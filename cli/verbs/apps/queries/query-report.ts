@@ -31,7 +31,8 @@ export function madeText({ name, definition, results, madeStreams }: MadeQuery):
     ({ target, columns: own }) =>
       `  ${target}${madeStreams.includes(target) ? ' (a new stream)' : ''}: ${columnsText(own)}`,
   )
-  return [first, ...written].join('\n')
+  const parts = definition.sharing === undefined ? [] : [`  Parts: ${partsText(definition)}.`]
+  return [first, ...written, ...parts].join('\n')
 }
 
 export function queryTable(queries: readonly QueryDescription[], room: Room): string {
