@@ -6,7 +6,8 @@ import { keepSchemas } from '../streams/schema/stream-schemas.ts'
 import { isServedAt } from './hosts.ts'
 import { queriesOf, type QueryDoor } from './queries.ts'
 import { deleteTrialStreams } from './beside/trial.ts'
-import { deletePartsStream, deleteUnits } from './parts.ts'
+import { deleteUnits } from './parts.ts'
+import { deletePartsStream } from '../run/parts/parts-stream.ts'
 import { notFound } from './query-error.ts'
 
 /** How long an app may take to leave a query before it is removed all the same: what it would write then is refused. */

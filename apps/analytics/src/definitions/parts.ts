@@ -4,6 +4,7 @@ import { MillraceError, type Client } from 'millrace'
 import { queryKinds, queryUnits, type QueryDefinition, type QuerySharing } from 'millrace/protocol'
 import { PlanFault } from '../plan/plan-fault.ts'
 import type { PlanSharing, SharedKeys } from '../plan/sharing/sharing.ts'
+import { deletePartsStream } from '../run/parts/parts-stream.ts'
 import { partsBounds } from './bounds.ts'
 import { QueryError } from './query-error.ts'
 import type { CheckedSql } from './sql-check.ts'
@@ -76,17 +77,6 @@ function shownKeys(keys: SharedKeys | undefined): string {
   return Object.entries(keys)
     .map(([stream, own]) => `${own.join(', ')} of ${stream}`)
     .join(' and ')
-}
-
-/** Deletes the stream by way of which records come to the parts of a query, if it is still the one that was made for it. */
-export async function deletePartsStream(client: Client, sharing: QuerySharing | undefined): Promise<void> {
-  if (sharing?.spread === undefined) return
-  const { stream, streamId } = sharing.spread
-  try {
-    await client.deleteStream(stream, { expectedId: streamId })
-  } catch (error) {
-    if (!MillraceError.is(error, 'streamNotFound')) throw error
-  }
 }
 
 /** Deletes what there is of units of a query, but for those of a definition. */
