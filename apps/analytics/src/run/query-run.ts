@@ -17,7 +17,7 @@ import { Retained } from './results/retained.ts'
 import { byTarget, inChunks, type Result } from './results/results.ts'
 import { failureSink } from './results/failures.ts'
 import { RunMeter } from './run-meter.ts'
-import { hashKeysIn, keptIn, opened, shareOf, type RunParts } from './run-parts.ts'
+import { beginsAnew, hashKeysIn, keptIn, opened, shareOf, type RunParts } from './run-parts.ts'
 import { readRanges } from './reading/stream-ranges.ts'
 import { StreamSource } from './reading/stream-source.ts'
 import { pausing } from './time/pausing.ts'
@@ -106,9 +106,9 @@ export class QueryRun {
         if (!definition.begins || signal.aborted || !isForGood(error)) throw error
       }
     }
-    const isAnew =
-      store.progress.place === undefined || (former.version !== definition.version && definition.begins)
-    const run = isAnew ? await QueryRun.#begun(parts, signal) : await QueryRun.#resumed(parts, signal)
+    const run = beginsAnew(definition, store.progress)
+      ? await QueryRun.#begun(parts, signal)
+      : await QueryRun.#resumed(parts, signal)
     try {
       await run.#keeper.save(signal)
       for (const stream of run.#streams) await run.#follow(stream)

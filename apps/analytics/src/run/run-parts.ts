@@ -5,7 +5,7 @@ import type { Engine } from '../engine/index.ts'
 import { hashKeysOf } from './parts/part-range.ts'
 import { stageOf } from './parts/stage-of.ts'
 import type { ProgressStore } from './place/progress-store.ts'
-import type { PreparedStep } from './place/query-place.ts'
+import type { PreparedStep, QueryProgress } from './place/query-place.ts'
 import { QueryTables, tablesParts, type QueryTablesParts } from './query-tables.ts'
 import type { StreamShare } from './reading/stream-ranges.ts'
 import type { RunStage } from './stage.ts'
@@ -27,6 +27,18 @@ export interface RunParts extends Pick<QueryTablesParts, 'reference'> {
   readonly onResumed?: (run: { report(): QueryReport }) => void
   /** Whether results for a target that is not there are given up: what another version has prepared for it. */
   readonly isGivenUp?: (target: string) => boolean
+}
+
+/** Whether a unit begins by a definition, rather than go on where it stood: also where that was among other parts, of a version before. */
+export function beginsAnew(
+  { version, begins, sharing }: Pick<QueryDefinition, 'version' | 'begins' | 'sharing'>,
+  { place, definition: former }: Pick<QueryProgress, 'place' | 'definition'>,
+): boolean {
+  if (place === undefined) return true
+  if (former.version === version) return false
+  const isAlike =
+    former.sharing?.parts === sharing?.parts && former.sharing?.spread?.streamId === sharing?.spread?.streamId
+  return begins || !isAlike
 }
 
 /** Which hash keys a unit reads; undefined for all. */
