@@ -295,10 +295,13 @@ async function writeOver(path: string, pieces: readonly Uint8Array[]): Promise<v
 
 /**
  * A time without a zone is one of UTC; a cast of a text to it would pass over the zone that the text has. The last moments that there are
- * cannot be cast, not even by TRY_CAST: they are NULL.
+ * cannot be cast, not even by TRY_CAST: they are NULL. The cast asks a calendar for each value: most times are made without it.
  */
 function fieldSql(field: string, type: string): string {
-  return isMoment(type) ? `TRY(${field}::${type})` : field
+  if (!isMoment(type)) return field
+  const cast = `TRY(${field}::${type})`
+  if (!/^(TIMESTAMP|DATETIME)$/i.test(type)) return cast
+  return `CASE WHEN ${field} BETWEEN TIMESTAMPTZ '0001-01-01 00:00:00Z' AND TIMESTAMPTZ '9999-12-31 23:59:59Z' THEN make_timestamp(epoch_us(${field})) ELSE ${cast} END`
 }
 
 function isMoment(type: string): boolean {

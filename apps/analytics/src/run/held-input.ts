@@ -196,15 +196,14 @@ export class HeldInput {
   async release(): Promise<void> {
     const { held, needed } = this.input
     if (this.#count === 0 || (needed === undefined && this.isTimed)) return
-    await this.#session.run(
+    const [deleted] = await this.#session.rows(
       needed === undefined
         ? `DELETE FROM ${held}`
         : `DELETE FROM ${held} WHERE NOT coalesce(${needed}, false)`,
     )
-    const [row] = await this.#session.rows(`SELECT count(*) AS count FROM ${held}`)
-    const count = Number(row!['count'])
-    await this.#tidy(this.#count - count)
-    this.#count = count
+    const gone = Number(deleted!['Count'])
+    this.#count -= gone
+    await this.#tidy(gone)
   }
 
   /** Returns the sequence number of the first row that is held, by shard id. */

@@ -54,6 +54,8 @@ export class QueryTables implements Disposable {
   #since = -Infinity
   readonly #references: References
   readonly #spools: readonly string[]
+  /** What has set the watermarks last. */
+  #between: string | undefined
 
   private constructor(
     of: {
@@ -177,9 +179,10 @@ export class QueryTables implements Disposable {
 
   /** Sets between which watermarks statements run; microseconds, null before the first. */
   async between(after: number | null, until: number | null): Promise<void> {
-    await this.#session.run(
-      `SET VARIABLE millrace_after = ${momentSql(after)}; SET VARIABLE millrace_until = ${momentSql(until)}`,
-    )
+    const sql = `SET VARIABLE millrace_after = ${momentSql(after)}; SET VARIABLE millrace_until = ${momentSql(until)}`
+    if (sql === this.#between) return
+    await this.#session.run(sql)
+    this.#between = sql
   }
 
   /** Sets from which watermark on rows of windows are held for as long as they may come late; microseconds. */
