@@ -141,10 +141,13 @@ export class RowTable {
     return quotedName(`${this.shape.held}_fresh`)
   }
 
-  /** Keeps rows of the last load: those for which `where`, SQL over the table `fresh`, is true. */
-  async keep(where = 'true'): Promise<void> {
+  /** Keeps rows of the last load: those for which `where`, SQL over the table `fresh`, is true. Returns how many. */
+  async keep(where = 'true'): Promise<number> {
     const held = quotedName(this.shape.held)
-    await this.#session.run(`INSERT INTO ${held} BY NAME SELECT * FROM ${this.fresh} WHERE ${where}`)
+    const [kept] = await this.#session.rows(
+      `INSERT INTO ${held} BY NAME SELECT * FROM ${this.fresh} WHERE ${where}`,
+    )
+    return Number(kept!['Count'])
   }
 
   #add(record: StreamRecord, shard: number, arrival: number): void {

@@ -135,8 +135,7 @@ export class HeldInput {
       return { count, refused: [], late: [], again: 0 }
     }
     if (!this.isTimed) {
-      await this.#table.keep()
-      this.#count += count
+      this.#count += await this.#table.keep()
       return { count, refused, late: [], again: 0 }
     }
     const { fresh } = this.#table
@@ -144,9 +143,8 @@ export class HeldInput {
     const isBad = await this.#learn(`${HAS_TIME} AND NOT ${isLate}`)
     const timeless = isBad ? await this.#places(`${fresh} WHERE NOT ${HAS_TIME}`) : []
     const late = isBad ? await this.#places(`${fresh} WHERE ${HAS_TIME} AND ${isLate}`) : []
-    await this.#table.keep(isBad ? `${HAS_TIME} AND NOT ${isLate}` : 'true')
+    const kept = await this.#table.keep(isBad ? `${HAS_TIME} AND NOT ${isLate}` : 'true')
     if (this.remembersLate) for (const row of late) this.#remember(row)
-    const kept = count - timeless.length - late.length
     this.#count += kept
     await this.#tidy(kept)
     const reason = 'The row has no time of the years 1 to 9999.'
@@ -185,11 +183,11 @@ export class HeldInput {
 
   /** Holds what was added with `addAgain`. */
   async takeAgain(): Promise<void> {
-    const { count } = await this.#table.load()
+    await this.#table.load()
     await this.#learn('true')
-    await this.#table.keep(HAS_TIME)
-    this.#count += count
-    await this.#tidy(count)
+    const kept = await this.#table.keep(HAS_TIME)
+    this.#count += kept
+    await this.#tidy(kept)
   }
 
   /** Lets go of rows that no later result needs, by the watermark that is set. */

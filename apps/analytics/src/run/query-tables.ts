@@ -181,6 +181,7 @@ export class QueryTables implements Disposable {
   async between(after: number | null, until: number | null): Promise<void> {
     const sql = `SET VARIABLE millrace_after = ${momentSql(after)}; SET VARIABLE millrace_until = ${momentSql(until)}`
     if (sql === this.#between) return
+    this.#between = undefined
     await this.#session.run(sql)
     this.#between = sql
   }

@@ -292,6 +292,22 @@ it('a field of another type is refused with its column; one that is missing or n
   expect(refused.map(({ column }) => column)).toEqual(['we"ird k', 'at'])
 })
 
+it.each([
+  ['2026-01-02T03:04:05.123456+05:30', '2026-01-01T21:34:05.123456Z'],
+  ['2026-01-02 03:04:05', '2026-01-02T03:04:05Z'],
+  ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00Z'],
+  ['1969-12-31T23:59:59.999999Z', '1969-12-31T23:59:59.999999Z'],
+  ['9999-12-31T23:59:59.999999Z', '9999-12-31T23:59:59.999999Z'],
+  ['294247-01-09 04:00:54Z', '294247-01-09 04:00:54'],
+  ['294247-01-10 04:00:54.775806Z', null],
+  ['infinity', 'infinity'],
+  ['-infinity', '-infinity'],
+])('the text %s is the time %s', async (text, time) => {
+  const table = await tableOf({ at: 'TIMESTAMP' })
+  const { all, refused } = await loaded(table, [recordOf(JSON.stringify({ at: text }))])
+  expect({ all, refused }).toEqual({ all: [{ at: time }], refused: [] })
+})
+
 it('without fields of the payload, every record is a row, whatever it holds', async () => {
   const table = await tableOf({ partition_key: 'VARCHAR' })
   const { rows, refused } = await loaded(table, [recordOf('no json\u001f\n'), recordOf('')])
