@@ -49,6 +49,8 @@ export class QueryRun {
   readonly #aborting = new AbortController()
   readonly #stopping = new AbortController()
   #steppedAt = -Infinity
+  /** Records that were there when the query was given up and are gone now that it is taken up. */
+  #missing = 0
   #wake: (() => void) | undefined
   #over: Promise<void> = Promise.resolve()
 
@@ -65,7 +67,7 @@ export class QueryRun {
       { store, tables, definition, monotonic, sourceOf: (stream) => stage.sourceOf(stream) },
       place,
     )
-    this.#meter = new RunMeter({ now, monotonic })
+    this.#meter = new RunMeter({ now, monotonic, totals: place.totals })
     this.#retained = new Retained(definition)
     const clockParts = {
       client,
@@ -204,7 +206,7 @@ export class QueryRun {
       if (prepared !== undefined && store.progress.definition.version === definition.version) {
         await run.#read(place.positions, prepared.positions, signal)
         run.#seal()
-        await run.#step(prepared.positions, prepared.watermark, prepared)
+        await run.#end(prepared)
       }
       // A newer version may read what the one before did not.
       const positions = { ...run.#keeper.place.positions }
@@ -230,7 +232,8 @@ export class QueryRun {
       if (from === undefined || to === undefined) continue
       const left = held.remembersLate ? Object.entries(late[inputKey(held.input)] ?? {}) : []
       held.restoreLate(new Map(left.map(([shardId, numbers]) => [parseShardId(shardId), new Set(numbers)])))
-      for await (const records of readRanges(client, shareOf(this.#parts, stream), { from, to }, signal)) {
+      const range = { from, to, onMissing: (count: number) => (this.#missing += count) }
+      for await (const records of readRanges(client, shareOf(this.#parts, stream), range, signal)) {
         for (const batch of this.#stage.again(stream, records))
           if (batch.stream === held.input.stream) held.addAgain(batch.records, batch.shard)
         if (held.waitingBytes < STEP_BYTES) continue
@@ -246,7 +249,12 @@ export class QueryRun {
   /** Reads the records of a step that was prepared. */
   async #read(from: StreamPositions, to: StreamPositions, signal: AbortSignal): Promise<void> {
     for (const stream of this.#streams) {
-      const range = { from: from[stream]!, to: to[stream]! }
+      const range = {
+        from: from[stream]!,
+        to: to[stream]!,
+        onMissing: (count: number) => (this.#missing += count),
+        onUnreadable: (count: number) => this.#meter.refused(count),
+      }
       const share = shareOf(this.#parts, stream)
       for await (const records of readRanges(this.#parts.client, share, range, signal))
         this.#add(stream, records)
@@ -323,6 +331,7 @@ export class QueryRun {
     this.#tables.seal()
     this.#retained.seal()
     this.#stage.seal()
+    this.#meter.seal()
   }
 
   async #stepNow(): Promise<void> {
@@ -336,6 +345,16 @@ export class QueryRun {
     this.#clock.reached(positions)
     for (const source of this.#sources.values()) source.roomCame()
     await this.#step(positions, known, undefined)
+  }
+
+  /**
+   * Ends a step that was prepared. Of fewer records than it had, its results would not be the same: which of them are stored could not be
+   * told any more. It stores no more of them then.
+   */
+  async #end(prepared: PreparedStep): Promise<void> {
+    if (this.#missing > 0)
+      this.#meter.tore(this.#missing, { after: this.#keeper.place.watermark, until: prepared.watermark })
+    await this.#step(prepared.positions, prepared.watermark, prepared)
   }
 
   /** Makes rows of what was sealed, and stores what follows. Of a step that was prepared, the end is known. */
@@ -358,12 +377,13 @@ export class QueryRun {
     const watermark = prepared === undefined ? this.#clock.next(known) : prepared.watermark
     const kept = prepared === undefined ? this.#clock.kept(before, watermark) : keptIn(prepared)
     const end = { watermark, positions: { ...begin, ...positions }, ...kept }
-    await this.#write(this.#results(results, before, end), end, prepared)
+    const isTorn = prepared !== undefined && this.#missing > 0
+    if (!isTorn) await this.#write(this.#results(results, before, end), end, prepared)
     this.#meter.stepped()
     this.#retained.forget()
     if (watermark !== before) await this.#tables.between(before, watermark)
     for (const held of this.#tables.inputs) if (watermark !== before || !held.isTimed) await held.release()
-    this.#keeper.reached(end)
+    this.#keeper.reached({ ...end, totals: this.#meter.totals })
     this.#clock.stepped(end)
     this.#steppedAt = this.#parts.monotonic()
     if (this.#keeper.isDue) await this.#keeper.save(this.#aborting.signal)
@@ -388,12 +408,15 @@ export class QueryRun {
     let chunk = 0
     for await (const records of inChunks(results)) {
       const step = { ...end, chunk: chunk++ }
-      if (prepared !== undefined && step.chunk < prepared.chunk) continue
+      if (prepared !== undefined && step.chunk < prepared.chunk) {
+        this.#meter.wrote(records.length, 'before')
+        continue
+      }
       const known = prepared?.chunk === step.chunk ? prepared.plans : {}
       await this.#outputs.store(byTarget(records), known, (plans) =>
         this.#keeper.prepare({ ...step, plans }, this.#aborting.signal),
       )
-      this.#meter.wrote(records.length)
+      this.#meter.wrote(records.length, 'now')
     }
   }
 }

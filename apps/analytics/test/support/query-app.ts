@@ -23,6 +23,8 @@ export interface CopyOptions {
   readonly own?: string
   /** Bytes of memory of its engine. */
   readonly memory?: number
+  /** Most bytes that its engine spills to disk, as DuckDB writes them (`10MiB`); all of the disk by default. */
+  readonly spill?: string | undefined
   /** How files from elsewhere are fetched. */
   readonly reference?: QueriesParts['reference']
   /** Called before and after each put of a query's progress. What it throws is what the put rejects with. */
@@ -62,11 +64,12 @@ export async function queryApp(): Promise<QueryApp> {
     broker,
     client,
     warnings: [],
-    start: async ({ death, own = randomUUID(), memory = 2 ** 28, reference, onProgress } = {}) => {
+    start: async ({ death, own = randomUUID(), memory = 2 ** 28, spill, reference, onProgress } = {}) => {
       const ownClient = await connect(broker.url, { dial: broker.dial, ...(death && { signal: death }) })
       if (onProgress !== undefined) tellProgress(ownClient, onProgress)
       const spoolDir = await mkdtemp(join(directory, 'copy-'))
       const engine = await Engine.open({ memory, threads: 2, spoolDir: join(spoolDir, 'spill') })
+      if (spill !== undefined) await limitSpill(engine, spill)
       const queries = await runQueries({
         client: ownClient,
         engine,
@@ -121,6 +124,11 @@ async function sharingOf(client: Client, name: string, { parts, keys }: TestShar
   const stream = `${name}.parts`
   const { id } = await client.createStream(stream, { shards: parts })
   return { parts, spread: { stream, streamId: id, keys } }
+}
+
+async function limitSpill(engine: Engine, most: string): Promise<void> {
+  using session = await engine.session()
+  await session.run(`SET GLOBAL max_temp_directory_size = '${most}'`)
 }
 
 function tellProgress(client: Client, onProgress: NonNullable<CopyOptions['onProgress']>): void {

@@ -56,7 +56,7 @@ export class PlaceKeeper {
   }
 
   /** A step has ended, or a stream is read from there on. */
-  reached(end: Partial<Pick<QueryPlace, 'watermark' | 'positions' | 'told' | 'marks'>>): void {
+  reached(end: Partial<Pick<QueryPlace, 'watermark' | 'positions' | 'told' | 'marks' | 'totals'>>): void {
     this.#place = { ...this.#place, ...end }
     this.#isDirty = true
   }

@@ -32,6 +32,34 @@ export interface QueryPlace {
   readonly told?: ToldMarks
   /** Of a part that such units have told. */
   readonly marks?: PartMarks
+  /** Left out: nothing was done. */
+  readonly totals?: RunTotals
+}
+
+/** What a query has done up to its place, since it began: a version that begins anew counts anew. */
+export interface RunTotals {
+  readonly rowsRead: number
+  readonly rowsLate: number
+  readonly rowsCountedLate: number
+  readonly rowsRefused: number
+  readonly rowsWritten: number
+  /** Spans of results that cannot be computed. */
+  readonly failures: number
+  /** Records that expired before they were read, by stream. */
+  readonly trimmed: Readonly<Record<string, number>>
+  /** What was given up of steps that could not be ended as they were begun. */
+  readonly torn?: TornSteps
+  readonly lastResultAt?: number
+}
+
+/** Steps that had begun to write and whose records expired before they were ended: what they had stored stays, the rest is not written. */
+export interface TornSteps {
+  readonly steps: number
+  /** At least so many records. */
+  readonly recordsMissing: number
+  /** The watermarks of the last one, in microseconds: results that came between them are not all there. */
+  readonly after: number | null
+  readonly until: number | null
 }
 
 /** A step that began at the place and that writes. */
