@@ -10,7 +10,7 @@ import {
   type QueryTime,
 } from 'millrace/protocol'
 import type { PlanSharing } from '../plan/sharing/sharing.ts'
-import type { QueryProgress } from '../run/place/query-place.ts'
+import { progressDocuments } from '../run/place/packed.ts'
 import { keepSchemas } from '../streams/schema/stream-schemas.ts'
 import { outputOf } from '../streams/outputs.ts'
 import { defaultStart, defaultTime } from './bounds.ts'
@@ -307,7 +307,7 @@ export function resultsOf(
 /** Whether an app has begun this version, in any of its units: otherwise the next one begins as this one would have. */
 export async function hasBegun(client: Client, name: string, of: QueryDefinition): Promise<boolean> {
   for (const unit of queryUnits(name, of)) {
-    const progress = await client.documents<QueryProgress>(queryKinds.progress).get(unit.name)
+    const progress = await progressDocuments(client).get(unit.name)
     const { definition, place } = progress?.value ?? {}
     if (place !== undefined && definition?.id === of.id && definition.version === of.version) return true
   }

@@ -13,6 +13,7 @@ import { ReferenceFault } from '../reference/index.ts'
 import { ProgressStore, QueryTakenError } from './place/progress-store.ts'
 import { QueryHosts, type QueryHost } from './query-hosts.ts'
 import { deletePartsStream } from './parts/parts-stream.ts'
+import { progressDocuments } from './place/packed.ts'
 import type { QueryProgress } from './place/query-place.ts'
 import { QueryRun } from './query-run.ts'
 import type { RunParts } from './run-parts.ts'
@@ -95,7 +96,7 @@ class Queries {
     this.#taken = taken
     this.#book = book
     this.#hosts = hosts
-    this.#progress = parts.client.documents<QueryProgress>(queryKinds.progress)
+    this.#progress = progressDocuments(parts.client)
     this.#reports = parts.client.documents<QueryReport>(queryKinds.reports)
     book.onChange((name) => {
       // What another definition did says nothing of this one.

@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { Client } from 'millrace'
-import { queryKinds, type BesideQuery, type QueryDefinition } from 'millrace/protocol'
+import type { BesideQuery, QueryDefinition } from 'millrace/protocol'
 import { Engine, type EngineSession } from '../../engine/index.ts'
 import { SqlParser } from '../../plan/text/parser.ts'
-import type { QueryPlace, QueryProgress } from '../../run/place/query-place.ts'
+import { progressDocuments } from '../../run/place/packed.ts'
+import type { QueryPlace } from '../../run/place/query-place.ts'
 import { outputOf } from '../../streams/outputs.ts'
 import { getQuery, type QueryDoor } from '../queries.ts'
 import { QueryError } from '../query-error.ts'
@@ -213,7 +214,7 @@ class QueriesDiff {
     readonly versions: string
   }> {
     const { client, name } = this.#parts
-    const progress = client.documents<QueryProgress>(queryKinds.progress)
+    const progress = progressDocuments(client)
     for (let waited = 0; ; waited += LOOK_MS) {
       const [old, next] = [await progress.get(name), await progress.get(nextOf(name))]
       const places = [old?.value.place, next?.value.place] as const

@@ -2,8 +2,9 @@
 // go on: while `NAME.next` is there, it is not over; the query says of itself which version it was promoted from.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'millrace'
-import { queryKinds, type BesideQuery, type QueryDefinition } from 'millrace/protocol'
-import type { QueryPlace, QueryProgress } from '../../run/place/query-place.ts'
+import type { BesideQuery, QueryDefinition } from 'millrace/protocol'
+import { progressDocuments } from '../../run/place/packed.ts'
+import type { QueryPlace } from '../../run/place/query-place.ts'
 import { checkCircles } from '../circles.ts'
 import { keepSchemas } from '../../streams/schema/stream-schemas.ts'
 import { deleteQuery } from '../deletion.ts'
@@ -108,7 +109,7 @@ async function takenUp(
   client: Client,
   { name, beside, goesOn }: Pick<Trial, 'name' | 'beside'> & { readonly goesOn: boolean },
 ): Promise<Pick<QueryPlace, 'positions' | 'replayFrom'>> {
-  const progress = client.documents<QueryProgress>(queryKinds.progress)
+  const progress = progressDocuments(client)
   const place = (await progress.get(nextOf(name)))?.value.place
   const began = { positions: beside.begin, replayFrom: beside.begin }
   if (place === undefined) return began

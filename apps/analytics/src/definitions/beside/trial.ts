@@ -2,7 +2,7 @@
 // `NAME.next`, which writes to streams of its own and begins where the other one stands.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError, type Client, type StreamPosition } from 'millrace'
-import { queryKinds, type BesideQuery, type QueryDefinition } from 'millrace/protocol'
+import type { BesideQuery, QueryDefinition } from 'millrace/protocol'
 import { heldAnew, type QueryPlace, type QueryProgress } from '../../run/place/query-place.ts'
 import { beginOf } from '../../run/reading/stream-ranges.ts'
 import { keepSchemas } from '../../streams/schema/stream-schemas.ts'
@@ -22,6 +22,7 @@ import {
   type QueryDoor,
   type QueryInput,
 } from '../queries.ts'
+import { progressDocuments } from '../../run/place/packed.ts'
 import { notFound, QueryError } from '../query-error.ts'
 
 /** Name of the version that is tried beside a query, and of the stream that takes the place of one that it writes to. */
@@ -87,7 +88,7 @@ export async function replaceBeside(
     },
   }
   const progress: QueryProgress = { owner: null, epoch: 0, revision: 0, definition, place }
-  await client.documents<QueryProgress>(queryKinds.progress).put(next, progress)
+  await progressDocuments(client).put(next, progress)
   try {
     await queries.put(next, definition, { expectedVersion: 0 })
   } catch (error) {
@@ -115,7 +116,7 @@ export async function deleteTrialStreams(
     return found.state === 'running' ? { ...found, state: 'paused', updatedAt: now() } : found
   })
   for (let waited = 0; waited < LEAVE_MS; waited += LOOK_MS) {
-    const progress = await client.documents<QueryProgress>(queryKinds.progress).get(name)
+    const progress = await progressDocuments(client).get(name)
     if (progress === undefined || progress.value.owner === null) break
     if (!(await isCarriedOutAt(client, name, value.updatedAt))) break
     await sleep(LOOK_MS)
@@ -142,7 +143,7 @@ async function beginning(
   },
 ): Promise<Pick<BesideQuery, 'after' | 'since'> & { readonly place: QueryPlace }> {
   const { name, before, from, read, at } = of
-  const progress = await client.documents<QueryProgress>(queryKinds.progress).get(name)
+  const progress = await progressDocuments(client).get(name)
   const stands = from === undefined ? standingOf(before, progress?.value) : undefined
   if (stands !== undefined) {
     const { prepared } = progress!.value
