@@ -23,8 +23,9 @@ const codes: readonly (readonly [RegExp, EngineFaultCode])[] = [
     'file',
   ],
   [/^(Conversion|Invalid Input|Out of Range) Error/, 'convert'],
-  [/^Out of Memory Error/, 'memory'],
+  // Where nothing can go to the disk any more, the memory does not suffice either.
   [/No space left|max_temp_directory_size/i, 'full'],
+  [/^Out of Memory Error/, 'memory'],
   [/^INTERRUPT Error/, 'interrupted'],
 ]
 

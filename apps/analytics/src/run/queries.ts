@@ -294,7 +294,10 @@ class Queries {
 
 function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)
-  if (!(error instanceof EngineFault) || error.code !== 'memory') return message
+  if (!(error instanceof EngineFault)) return message
+  if (error.code === 'full')
+    return `The rows that it works on do not fit onto the disk beside the memory of the app: make room in its spool directory (analytics-spool-dir), or give the query shorter windows. Nothing is lost: it goes on where it stood. ${message}`
+  if (error.code !== 'memory') return message
   return `The rows that it works on do not fit into the memory of the app: give it more (analytics-memory), or the query shorter windows. ${message}`
 }
 

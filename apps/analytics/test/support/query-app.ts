@@ -42,7 +42,7 @@ export interface QueryApp extends AsyncDisposable {
   readonly client: Client
   readonly warnings: string[]
   /** Begins a copy of the app; several may run. */
-  start(options?: CopyOptions): Promise<{ close(): Promise<void> }>
+  start(options?: CopyOptions): Promise<{ close(): Promise<void>; readonly spillDir: string }>
   /** Makes a query and, where it is shared by keys, the stream between. */
   create(
     name: string,
@@ -86,7 +86,7 @@ export async function queryApp(): Promise<QueryApp> {
         await ownClient.close().catch(() => {})
       }
       closers.push(close)
-      return { close }
+      return { close, spillDir: join(spoolDir, 'spill') }
     },
     create: async (name, sql, { sharing: shared, ...more } = {}) => {
       const sharing = shared && (await sharingOf(client, name, shared))
