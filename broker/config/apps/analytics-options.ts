@@ -6,7 +6,7 @@ export const analyticsOptions = {
     kind: 'path',
     default: null,
     example: '/var/lib/millrace-analytics',
-    doc: 'Directory for rows of open windows that do not fit into memory. It may be lost: they are read again. Left out: a temporary one.',
+    doc: 'Directory for rows of open windows that do not fit into memory, and for snapshots of them, from which a query goes on at the next start without reading them again. It may be lost: they are read from their streams. Left out: a temporary one, and no snapshots.',
     audience: 'operator',
     scope: 'broker',
     app: 'analytics',

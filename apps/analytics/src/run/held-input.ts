@@ -1,5 +1,5 @@
 // The rows of one input of a query: of each load those that count, and for how long. Runs in the app, over the query's session.
-import type { StreamRecord } from 'millrace'
+import type { StreamPosition, StreamRecord } from 'millrace'
 import { shardIdOf } from 'millrace/protocol'
 import { EngineFault, type EngineSession } from '../engine/index.ts'
 import type { PlannedInput, PlannedWindow } from '../plan/query-plan.ts'
@@ -8,6 +8,7 @@ import { stepStart } from '../windows/lateness.ts'
 import { until } from '../windows/window-sql.ts'
 import { lastEnd } from '../windows/window.ts'
 import { inputKey } from './place/query-place.ts'
+import { isNotBefore } from './snapshots/rows-after.ts'
 import { momentSql, type TimeSpan } from './time/watermark.ts'
 
 /** A record by its place. */
@@ -45,7 +46,7 @@ const TIDY_ROWS = 200_000
 /** Whether a row has a time that windows can be counted from, and that can be told: one of the years 1 to 9999. */
 const HAS_TIME = `coalesce(millrace_time BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999', false)`
 
-const [SHARD, SEQUENCE] = Object.keys(spoolColumns) as [string, string]
+const [SHARD, SEQUENCE, ARRIVAL] = Object.keys(spoolColumns) as [string, string, string]
 
 export class HeldInput {
   readonly input: PlannedInput
@@ -246,6 +247,49 @@ export class HeldInput {
     const { hold } = this.input
     const from = after === null || hold === undefined ? 'true' : `millrace_time >= ${momentSql(after - hold)}`
     return this.show(`${this.input.held} WHERE ${from} AND millrace_time < ${momentSql(until)}`)
+  }
+
+  /** Describes what its rows are: those of a table that is described otherwise are not these. */
+  async shape(): Promise<string> {
+    const columns = await this.#session.rows(
+      `SELECT column_name AS name, column_type AS type FROM (DESCRIBE ${this.input.held})`,
+    )
+    return JSON.stringify([this.key, this.remembersLate, columns.map(({ name, type }) => [name, type])])
+  }
+
+  /** Copies the rows that are held into a new table. */
+  async store(table: string): Promise<void> {
+    await this.#session.run(`CREATE TABLE ${table} AS FROM ${this.input.held}`)
+  }
+
+  /** Holds the rows that `store` has copied, and no others. */
+  async restore(table: string, latest: ReadonlyMap<number, number>): Promise<void> {
+    await this.clear()
+    const { held } = this.input
+    await this.#session.run(`INSERT INTO ${held} BY NAME FROM ${table}`)
+    const [row] = await this.#session.rows(`SELECT count(*) AS count FROM ${held}`)
+    this.#count = Number(row!['count'])
+    for (const [shard, time] of latest) this.latest.set(shard, time)
+  }
+
+  /** Lets go of all rows. */
+  async clear(): Promise<void> {
+    await this.#session.run(`DELETE FROM ${this.input.held}`)
+    this.latest.clear()
+    this.#count = 0
+  }
+
+  /** When the first row arrived that is held and not before a position, in milliseconds; undefined where there is none. */
+  async oldestArrival(after: StreamPosition | undefined): Promise<number | undefined> {
+    const [row] = await this.#session.rows(
+      `SELECT min(${ARRIVAL})::DOUBLE AS arrival FROM ${this.input.held} WHERE ${after === undefined ? 'true' : isNotBefore(after)}`,
+    )
+    return row?.['arrival'] === null ? undefined : Number(row!['arrival'])
+  }
+
+  /** Ends what its session does. */
+  interrupt(): void {
+    this.#session.interrupt()
   }
 
   /** Windows that begin at different times among the rows that are held, and that the watermark that is set has not passed. */

@@ -17,12 +17,15 @@ import { progressDocuments } from './place/packed.ts'
 import type { QueryProgress } from './place/query-place.ts'
 import { QueryRun } from './query-run.ts'
 import type { RunParts } from './run-parts.ts'
+import type { SnapshotState } from './snapshots/query-snapshots.ts'
 
 export interface QueriesParts {
   readonly client: Client
   readonly engine: Engine
   /** For spools of this process alone. */
   readonly directory: string
+  /** Where rows are kept that outlive this process; left out: nowhere. */
+  readonly state?: SnapshotState | undefined
   /** Name of this process, which no other has. */
   readonly own: string
   readonly now: () => number

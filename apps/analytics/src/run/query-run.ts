@@ -1,31 +1,25 @@
 // Carries one query out, from the place where it stood, until it is stopped or fails. Runs in the app.
 import type { StreamRecord } from 'millrace'
-import { parseShardId, type QueryReport } from 'millrace/protocol'
+import type { QueryReport } from 'millrace/protocol'
 import { streamsWritten } from '../streams/outputs.ts'
 import { Outputs } from './results/outputs.ts'
 import { isForGood } from './place/for-good.ts'
 import { PlaceKeeper } from './place/place-keeper.ts'
-import {
-  inputKey,
-  placeFor,
-  type PreparedStep,
-  type QueryPlace,
-  type StreamPositions,
-} from './place/query-place.ts'
+import { placeFor, type PreparedStep, type QueryPlace, type StreamPositions } from './place/query-place.ts'
 import type { QueryTables } from './query-tables.ts'
 import { Retained } from './results/retained.ts'
 import { byTarget, inChunks, type Result } from './results/results.ts'
 import { failureSink } from './results/failures.ts'
 import { RunMeter } from './run-meter.ts'
 import { beginsAnew, hashKeysIn, keptIn, opened, shareOf, type RunParts } from './run-parts.ts'
-import { readRanges } from './reading/stream-ranges.ts'
+import { readRanges, type PositionRange } from './reading/stream-ranges.ts'
+import { readAgain, STEP_BYTES } from './reading/read-again.ts'
 import { StreamSource } from './reading/stream-source.ts'
+import { QuerySnapshots } from './snapshots/query-snapshots.ts'
 import { pausing } from './time/pausing.ts'
 import type { RunClock } from './time/run-clock.ts'
 import type { RunStage, StepEnd } from './stage.ts'
 
-/** Bytes of records from which on they become rows, and beyond which no more are read. With one batch more they fit into buffers of 16 MiB. */
-const STEP_BYTES = 14 * 1024 * 1024
 /** How long records wait for others before they become rows. */
 const STEP_MS = 50
 /** How often a query looks at the time while it waits for nothing else. */
@@ -45,6 +39,7 @@ export class QueryRun {
   readonly #meter: RunMeter
   readonly #sources = new Map<string, StreamSource>()
   readonly #clock: RunClock
+  readonly #snapshots: QuerySnapshots
   /** Ends everything at once: results under way are resumed by whoever goes on. */
   readonly #aborting = new AbortController()
   readonly #stopping = new AbortController()
@@ -69,6 +64,14 @@ export class QueryRun {
     )
     this.#meter = new RunMeter({ now, monotonic, totals: place.totals })
     this.#retained = new Retained(definition)
+    this.#snapshots = new QuerySnapshots({
+      ...parts,
+      state: parts.state,
+      name: parts.unit.name,
+      inputs: tables.timed,
+      sourceOf: (stream) => stage.sourceOf(stream),
+      signal: this.#aborting.signal,
+    })
     const clockParts = {
       client,
       tables,
@@ -221,44 +224,36 @@ export class QueryRun {
     }
   }
 
-  /** Reads the rows of open windows again. */
+  /** Has the inputs hold the rows of open windows again. */
   async #replay(signal: AbortSignal): Promise<void> {
-    const { replayFrom, positions, watermark, late } = this.#keeper.place
-    const { client } = this.#parts
-    await this.#tables.between(watermark, watermark)
-    for (const held of this.#tables.timed) {
-      const stream = this.#stage.sourceOf(held.input.stream)
-      const [from, to] = [replayFrom[stream], positions[stream]]
-      if (from === undefined || to === undefined) continue
-      const left = held.remembersLate ? Object.entries(late[inputKey(held.input)] ?? {}) : []
-      held.restoreLate(new Map(left.map(([shardId, numbers]) => [parseShardId(shardId), new Set(numbers)])))
-      const range = { from, to, onMissing: (count: number) => (this.#missing += count) }
-      for await (const records of readRanges(client, shareOf(this.#parts, stream), range, signal)) {
-        for (const batch of this.#stage.again(stream, records))
-          if (batch.stream === held.input.stream) held.addAgain(batch.records, batch.shard)
-        if (held.waitingBytes < STEP_BYTES) continue
-        await held.takeAgain()
-        // Where rows decide on others, which of them is needed can be told only when all are there.
-        if (!held.remembersLate) await held.release()
-      }
-      await held.takeAgain()
-      await held.release()
-    }
+    const { place } = this.#keeper
+    const replayFrom = await this.#snapshots.restore(place)
+    await this.#tables.between(place.watermark, place.watermark)
+    for (const held of this.#tables.timed)
+      await readAgain(held, { ...place, replayFrom }, this.#stage, (stream, range) =>
+        this.#ranges(stream, range, signal),
+      )
   }
 
   /** Reads the records of a step that was prepared. */
   async #read(from: StreamPositions, to: StreamPositions, signal: AbortSignal): Promise<void> {
-    for (const stream of this.#streams) {
-      const range = {
-        from: from[stream]!,
-        to: to[stream]!,
-        onMissing: (count: number) => (this.#missing += count),
-        onUnreadable: (count: number) => this.#meter.refused(count),
-      }
-      const share = shareOf(this.#parts, stream)
-      for await (const records of readRanges(this.#parts.client, share, range, signal))
+    const onUnreadable = (count: number): void => this.#meter.refused(count)
+    for (const stream of this.#streams)
+      for await (const records of this.#ranges(
+        stream,
+        { from: from[stream]!, to: to[stream]!, onUnreadable },
+        signal,
+      ))
         this.#add(stream, records)
-    }
+  }
+
+  #ranges(
+    stream: string,
+    range: Omit<PositionRange, 'onMissing'>,
+    signal: AbortSignal,
+  ): AsyncIterable<readonly StreamRecord[]> {
+    const onMissing = (count: number): void => void (this.#missing += count)
+    return readRanges(this.#parts.client, shareOf(this.#parts, stream), { ...range, onMissing }, signal)
   }
 
   #add(stream: string, records: readonly StreamRecord[]): void {
@@ -296,11 +291,15 @@ export class QueryRun {
       const { watermark } = this.#keeper.place
       const hasWork = this.#tables.waitingBytes > 0 || this.#clock.wouldGoOn(watermark)
       if (isDue && (hasWork || this.#hasPassed(now))) await this.#stepNow()
-      else if (this.#keeper.isDue) await this.#keeper.save(this.#aborting.signal)
-      else await this.#pause(isDue)
+      else if (this.#keeper.isDue) await this.#save()
+      else {
+        if (!this.#keeper.isDirty) await this.#snapshots.saved(this.#keeper.place)
+        await this.#pause(isDue)
+      }
     }
     await this.#keeper.save(this.#aborting.signal)
     await this.#parts.store.release(this.#aborting.signal)
+    await this.#snapshots.saved(this.#keeper.place)
   }
 
   /** Whether others' records were passed over for a while: from the place on, they would be again. */
@@ -386,7 +385,12 @@ export class QueryRun {
     this.#keeper.reached({ ...end, totals: this.#meter.totals })
     this.#clock.stepped(end)
     this.#steppedAt = this.#parts.monotonic()
-    if (this.#keeper.isDue) await this.#keeper.save(this.#aborting.signal)
+    if (this.#keeper.isDue) await this.#save()
+  }
+
+  async #save(): Promise<void> {
+    await this.#keeper.save(this.#aborting.signal)
+    await this.#snapshots.saved(this.#keeper.place)
   }
 
   async *#results(

@@ -8,6 +8,7 @@ import type { ProgressStore } from './place/progress-store.ts'
 import type { PreparedStep, QueryProgress } from './place/query-place.ts'
 import { QueryTables, tablesParts, type QueryTablesParts } from './query-tables.ts'
 import type { StreamShare } from './reading/stream-ranges.ts'
+import type { SnapshotState } from './snapshots/query-snapshots.ts'
 import type { RunStage } from './stage.ts'
 import type { KeptTime } from './time/run-clock.ts'
 
@@ -23,6 +24,9 @@ export interface RunParts extends Pick<QueryTablesParts, 'reference'> {
   /** Milliseconds that only go on. */
   readonly monotonic: () => number
   readonly now: () => number
+  readonly tell: (message: string, error?: unknown) => void
+  /** Where rows are kept that outlive this process; left out: nowhere. */
+  readonly state?: SnapshotState | undefined
   /** Takes a run that ends what was prepared, before it is open: it may wait for a target. */
   readonly onResumed?: (run: { report(): QueryReport }) => void
   /** Whether results for a target that is not there are given up: what another version has prepared for it. */

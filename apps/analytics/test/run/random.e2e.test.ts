@@ -1,8 +1,12 @@
 // Whatever the order of rows, and whatever happens to the stream and the app meanwhile, the results are those of all rows at once: random rows out of
 // order within the bound, splits and merges, shards that fall idle, copies that stop and copies that die.
 import { randomUUID } from 'node:crypto'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { randomOf } from '../../../../test/support/random.ts'
+import type { SnapshotState } from '../../src/run/snapshots/query-snapshots.ts'
 import { at, click, queryApp, rowsIn, type QueryApp } from '../support/query-app.ts'
 
 let app: QueryApp
@@ -99,7 +103,10 @@ async function beginsOf(stream: string, parts: number): Promise<readonly bigint[
 async function run(
   seed: number,
   parts: number,
-  by: 'partition key' | 'page' = 'partition key',
+  {
+    by = 'partition key',
+    state,
+  }: { readonly by?: 'partition key' | 'page'; readonly state?: SnapshotState } = {},
 ): Promise<void> {
   const random = randomOf(seed)
   const id = randomUUID().slice(0, 8)
@@ -120,7 +127,7 @@ async function run(
   })
   const rows = rowsOf(random, 120)
   let dying = new AbortController()
-  let copy = await app.start({ own: id, death: dying.signal })
+  let copy = await app.start({ own: id, death: dying.signal, ...(state && { state }) })
   for (let from = 0; from < rows.length;) {
     const count = 1 + Math.floor(random.next() * 20)
     const part = rows.slice(from, from + count)
@@ -138,7 +145,7 @@ async function run(
       if (lot < 0.4) dying.abort()
       await copy.close()
       dying = new AbortController()
-      copy = await app.start({ own: id, death: dying.signal })
+      copy = await app.start({ own: id, death: dying.signal, ...(state && { state }) })
     }
   }
   await app.client.putMany(
@@ -166,4 +173,24 @@ it.each([
   [28, 3],
   [2, 2, 'page'],
   [28, 3, 'page'],
-] as const)('results are those of all rows at once (seed %i, %i parts)', run)
+] as const)(
+  'results are those of all rows at once (seed %i, %i parts)',
+  (seed: number, parts: number, by?: 'page') => run(seed, parts, by === undefined ? {} : { by }),
+)
+
+it.each([
+  [3, 1],
+  [4, 1],
+  [29, 1],
+  [54, 1],
+  [5, 2],
+])('the same where rows of windows come from snapshots again (seed %i, %i parts)', async (seed, parts) => {
+  const directory = await mkdtemp(join(tmpdir(), 'snapshots-'))
+  try {
+    await run(seed, parts, { state: { directory, uuid: randomUUID, records: 1 } })
+    expect(await readdir(directory)).not.toEqual([])
+    expect(app.warnings.filter((warning) => warning.includes('snapshot'))).toEqual([])
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+})

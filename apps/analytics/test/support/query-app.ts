@@ -15,6 +15,7 @@ import {
 import { Engine } from '../../src/engine/index.ts'
 import type { QueryProgress } from '../../src/run/place/query-place.ts'
 import { runQueries, type QueriesParts } from '../../src/run/queries.ts'
+import type { SnapshotState } from '../../src/run/snapshots/query-snapshots.ts'
 
 export interface CopyOptions {
   /** When it fires, the copy loses the broker at once, as by its death. */
@@ -27,6 +28,8 @@ export interface CopyOptions {
   readonly spill?: string | undefined
   /** How files from elsewhere are fetched. */
   readonly reference?: QueriesParts['reference']
+  /** Where it keeps snapshots; nowhere by default. */
+  readonly state?: SnapshotState
   /** Called before and after each put of a query's progress. What it throws is what the put rejects with. */
   readonly onProgress?: (when: 'before' | 'after', progress: QueryProgress) => void
 }
@@ -55,16 +58,34 @@ export interface QueryApp extends AsyncDisposable {
 /** The columns of the streams of most tests. */
 export const clickColumns = { ts: 'TIMESTAMP', page: 'VARCHAR', ms: 'BIGINT' }
 
-export async function queryApp(): Promise<QueryApp> {
+/** The clocks of the broker and of the app, in milliseconds. */
+export interface AppTime {
+  readonly now: () => number
+  readonly elapsed: () => number
+}
+
+export async function queryApp(time?: AppTime): Promise<QueryApp> {
   const directory = await mkdtemp(join(tmpdir(), 'queries-'))
-  const broker = await createBroker({ listen: false, config: { segmentSize: '1MiB' } })
+  const broker = await createBroker({
+    listen: false,
+    config: { segmentSize: '1MiB' },
+    ...(time !== undefined && { clock: time.now, elapsed: time.elapsed }),
+  })
   const client = await connect(broker.url, { dial: broker.dial })
   const closers: (() => Promise<void>)[] = []
   const app: QueryApp = {
     broker,
     client,
     warnings: [],
-    start: async ({ death, own = randomUUID(), memory = 2 ** 28, spill, reference, onProgress } = {}) => {
+    start: async ({
+      death,
+      own = randomUUID(),
+      memory = 2 ** 28,
+      spill,
+      reference,
+      state,
+      onProgress,
+    } = {}) => {
       const ownClient = await connect(broker.url, { dial: broker.dial, ...(death && { signal: death }) })
       if (onProgress !== undefined) tellProgress(ownClient, onProgress)
       const spoolDir = await mkdtemp(join(directory, 'copy-'))
@@ -74,9 +95,10 @@ export async function queryApp(): Promise<QueryApp> {
         client: ownClient,
         engine,
         directory: spoolDir,
+        state,
         own,
         reference,
-        now: Date.now,
+        now: time?.now ?? Date.now,
         monotonic: () => performance.now(),
         tell: (message, error) => app.warnings.push(`${message} ${String(error)}`),
       })

@@ -52,3 +52,35 @@ export function earliest(one: StreamPosition, other: StreamPosition): StreamPosi
   }
   return { ...one, shardsBelow, shards }
 }
+
+/** Returns the position from which only what is read from both of two is read; the first one where the second is of another stream. */
+export function latest(one: StreamPosition, other: StreamPosition): StreamPosition {
+  if (one.streamId !== other.streamId) return one
+  const shards: Record<string, number> = {}
+  for (const shardId of new Set([...Object.keys(one.shards), ...Object.keys(other.shards)])) {
+    const places = [one, other].map((position) => knownPlace(position, shardId))
+    if (!places.includes(Infinity)) shards[shardId] = Math.max(...places)
+  }
+  return { ...one, shardsBelow: Math.max(one.shardsBelow, other.shardsBelow), shards }
+}
+
+/** Whether a position is nowhere in front of another one of the same stream. */
+export function isWithin(one: StreamPosition, other: StreamPosition): boolean {
+  if (one.streamId !== other.streamId || one.shardsBelow > other.shardsBelow) return false
+  return [...Object.keys(one.shards), ...Object.keys(other.shards)].every(
+    (shardId) => knownPlace(one, shardId) <= knownPlace(other, shardId),
+  )
+}
+
+/** Returns how many records lie between two positions, but for those of shards that take none any more. */
+export function recordsBetween(from: StreamPosition, to: StreamPosition): number {
+  return Object.entries(to.shards).reduce((sum, [shardId, until]) => {
+    const first = Math.max(0, knownPlace(from, shardId))
+    return sum + Math.max(0, until - first)
+  }, 0)
+}
+
+/** Where a position stands in a shard: Infinity behind its last record, -Infinity before it is known. */
+function knownPlace({ shards, shardsBelow }: StreamPosition, shardId: string): number {
+  return shards[shardId] ?? (parseShardId(shardId) < shardsBelow ? Infinity : -Infinity)
+}

@@ -2,7 +2,15 @@
 import { expect, it } from 'vitest'
 import type { StreamPosition } from 'millrace'
 import { shardIdOf } from 'millrace/protocol'
-import { earlier, earliest, rangesBetween, type ListedShard } from '../../../src/run/place/replay.ts'
+import {
+  earlier,
+  earliest,
+  isWithin,
+  latest,
+  rangesBetween,
+  recordsBetween,
+  type ListedShard,
+} from '../../../src/run/place/replay.ts'
 
 const [s0, s1, s2, s3] = [0, 1, 2, 3].map((index) => shardIdOf(index)) as [string, string, string, string]
 
@@ -64,4 +72,29 @@ it('the earliest of two places reads what either reads: shards from their first 
   expect(earliest(late, early)).toEqual(position(2, { [s0]: 3, [s1]: 6 }))
   expect(earliest(early, late)).toEqual(position(2, { [s0]: 3, [s1]: 6 }))
   expect(earliest(early, { ...late, streamId: 2 })).toEqual(early)
+})
+
+it('the latest of two places reads what both read: nothing of a shard that one of them has read to its end', () => {
+  const early = position(2, { [s0]: 3, [s1]: 5 })
+  const late = position(4, { [s1]: 4, [s2]: 12, [s3]: 10 })
+  expect(latest(early, late)).toEqual(position(4, { [s1]: 5, [s2]: 12, [s3]: 10 }))
+  expect(latest(late, early)).toEqual(position(4, { [s1]: 5, [s2]: 12, [s3]: 10 }))
+  expect(latest(early, { ...late, streamId: 2 })).toEqual(early)
+})
+
+it('a place is within another one where it is nowhere in front of it', () => {
+  const early = position(2, { [s0]: 3, [s1]: 5 })
+  expect(isWithin(early, early)).toBe(true)
+  expect(isWithin(early, position(4, { [s1]: 5, [s2]: 10 }))).toBe(true)
+  expect(isWithin(early, position(4, { [s1]: 4, [s2]: 10 }))).toBe(false)
+  expect(isWithin(position(4, { [s1]: 5, [s2]: 10 }), early)).toBe(false)
+  // It has read shard 0 to its end, the other one has not.
+  expect(isWithin(position(2, { [s1]: 5 }), early)).toBe(false)
+  expect(isWithin(early, { ...early, streamId: 2 })).toBe(false)
+})
+
+it('counts the records between two places', () => {
+  const early = position(2, { [s0]: 3, [s1]: 5 })
+  expect(recordsBetween(early, position(2, { [s0]: 7, [s1]: 6 }))).toBe(5)
+  expect(recordsBetween(position(2, { [s1]: 5 }), position(2, { [s0]: 7, [s1]: 5 }))).toBe(0)
 })
