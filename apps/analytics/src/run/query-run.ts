@@ -2,13 +2,13 @@
 import type { StreamRecord } from 'millrace'
 import type { QueryReport } from 'millrace/protocol'
 import { streamsWritten } from '../streams/outputs.ts'
-import { Outputs } from './results/outputs.ts'
 import { isForGood } from './place/for-good.ts'
 import { PlaceKeeper } from './place/place-keeper.ts'
 import { placeFor, type PreparedStep, type QueryPlace, type StreamPositions } from './place/query-place.ts'
 import type { QueryTables } from './query-tables.ts'
 import { Retained } from './results/retained.ts'
-import { byTarget, inChunks, type Result } from './results/results.ts'
+import type { Result } from './results/results.ts'
+import { stepWriting, storeStep, type StepWriting } from './results/step-results.ts'
 import { failureSink } from './results/failures.ts'
 import { RunMeter } from './run-meter.ts'
 import { beginsAnew, hashKeysIn, keptIn, opened, shareOf, type RunParts } from './run-parts.ts'
@@ -18,7 +18,7 @@ import { StreamSource } from './reading/stream-source.ts'
 import { QuerySnapshots } from './snapshots/query-snapshots.ts'
 import { pausing } from './time/pausing.ts'
 import type { RunClock } from './time/run-clock.ts'
-import type { RunStage, StepEnd } from './stage.ts'
+import type { RunStage } from './stage.ts'
 
 /** How long records wait for others before they become rows. */
 const STEP_MS = 50
@@ -34,7 +34,7 @@ export class QueryRun {
   readonly #stage: RunStage
   readonly #tables: QueryTables
   readonly #keeper: PlaceKeeper
-  readonly #outputs: Outputs
+  readonly #writing: StepWriting
   readonly #retained: Retained
   readonly #meter: RunMeter
   readonly #sources = new Map<string, StreamSource>()
@@ -83,13 +83,9 @@ export class QueryRun {
       signal: this.#aborting.signal,
     }
     this.#clock = stage.clock(clockParts, place)
-    this.#outputs = new Outputs({
-      client,
-      onWait: (reason) => this.#meter.waits(reason),
-      isGivenUp: parts.isGivenUp,
-      stopping: this.#stopping.signal,
-      signal: this.#aborting.signal,
-    })
+    const [keeper, meter] = [this.#keeper, this.#meter]
+    const [stopping, signal] = [this.#stopping.signal, this.#aborting.signal]
+    this.#writing = stepWriting({ ...parts, keeper, meter, stopping, signal })
   }
 
   /**
@@ -150,7 +146,7 @@ export class QueryRun {
     for (const source of this.#sources.values()) source.roomCame()
     await this.#over.catch(() => {})
     await this.#clock.over
-    await this.#outputs.close()
+    await this.#writing.outputs.close()
     this.#tables[Symbol.dispose]()
   }
 
@@ -377,7 +373,11 @@ export class QueryRun {
     const kept = prepared === undefined ? this.#clock.kept(before, watermark) : keptIn(prepared)
     const end = { watermark, positions: { ...begin, ...positions }, ...kept }
     const isTorn = prepared !== undefined && this.#missing > 0
-    if (!isTorn) await this.#write(this.#results(results, before, end), end, prepared)
+    if (!isTorn) {
+      const failures = failureSink(this.#meter, this.#retained)
+      const others = this.#stage.results({ tables: this.#tables, before, end, failures })
+      await storeStep([results, others], { end, prepared }, this.#writing)
+    }
     this.#meter.stepped()
     this.#retained.forget()
     if (watermark !== before) await this.#tables.between(before, watermark)
@@ -391,36 +391,5 @@ export class QueryRun {
   async #save(): Promise<void> {
     await this.#keeper.save(this.#aborting.signal)
     await this.#snapshots.saved(this.#keeper.place)
-  }
-
-  async *#results(
-    first: readonly Result[],
-    before: number | null,
-    end: StepEnd,
-  ): AsyncGenerator<Result, void, undefined> {
-    yield* first
-    const failures = failureSink(this.#meter, this.#retained)
-    yield* this.#stage.results({ tables: this.#tables, before, end, failures })
-  }
-
-  /** Stores results chunk by chunk; what a step that was prepared has stored is passed over. */
-  async #write(
-    results: AsyncIterable<Result>,
-    end: StepEnd,
-    prepared: PreparedStep | undefined,
-  ): Promise<void> {
-    let chunk = 0
-    for await (const records of inChunks(results)) {
-      const step = { ...end, chunk: chunk++ }
-      if (prepared !== undefined && step.chunk < prepared.chunk) {
-        this.#meter.wrote(records.length, 'before')
-        continue
-      }
-      const known = prepared?.chunk === step.chunk ? prepared.plans : {}
-      await this.#outputs.store(byTarget(records), known, (plans) =>
-        this.#keeper.prepare({ ...step, plans }, this.#aborting.signal),
-      )
-      this.#meter.wrote(records.length, 'now')
-    }
   }
 }
