@@ -35,7 +35,7 @@ export interface QuerySharing {
 
 /** How records come to the parts of a query that is shared by other keys than the partition key: by way of a stream of its own. */
 export interface QuerySpread {
-  /** `NAME.parts`. */
+  /** `NAME.parts`; of a version that takes the place of one that has such a stream, `NAME.parts-VERSION`. */
   readonly stream: string
   /** Of the stream that was made for the query, and no other of its name. */
   readonly streamId: number

@@ -4,7 +4,6 @@ import { MillraceError, type Client } from 'millrace'
 import { queryKinds, queryUnits, type QueryDefinition, type QuerySharing } from 'millrace/protocol'
 import { PlanFault } from '../plan/plan-fault.ts'
 import type { PlanSharing, SharedKeys } from '../plan/sharing/sharing.ts'
-import { deletePartsStream } from '../run/parts/parts-stream.ts'
 import { partsBounds } from './bounds.ts'
 import { QueryError } from './query-error.ts'
 import type { CheckedSql } from './sql-check.ts'
@@ -30,15 +29,19 @@ export function checkParts(parts: number): void {
   )
 }
 
-/**
- * Returns how a query is shared, and makes the stream that it needs for that. Rejects with QueryError `invalid` where it cannot be shared, or
- * not so without beginning anew, and `exists` where there is a stream of that name.
- */
-export async function makeSharing(
-  client: Client,
+/** How a query is shared; a stream that it needs for that is there, or is to be made. */
+export type PlannedSharing = QuerySharing | { readonly parts: number; readonly made: PlannedStream }
+
+interface PlannedStream {
+  readonly stream: string
+  readonly keys: SharedKeys
+}
+
+/** Returns how a query is to be shared. Throws QueryError `invalid` where it cannot be, or not so without beginning anew. */
+export function planSharing(
   { name, parts, written, before, isAnew = false }: AskedSharing,
   { sharing: found, plan }: CheckedSql,
-): Promise<QuerySharing | undefined> {
+): PlannedSharing | undefined {
   const known = before?.sharing
   if (parts > 1 && found instanceof PlanFault)
     throw new QueryError('invalid', found.message, { place: found.place, cause: found })
@@ -51,17 +54,31 @@ export async function makeSharing(
       `It is carried out in ${shownSharing(known)}, and would be in ${shownSharing(parts === 1 ? undefined : { parts, ...(keys !== undefined && { spread: { keys } }) })}: rows of its open windows would be missing. Say from where it begins anew (--from).`,
     )
   }
-  if (known?.spread !== undefined) await deletePartsStream(client, known)
   if (parts === 1) return undefined
   if (keys === undefined) return { parts }
-  const stream = `${name}.parts`
+  // The version before has its own until it is replaced.
+  const stream = known?.spread === undefined ? `${name}.parts` : `${name}.parts-${before!.version + 1}`
   if ([...written, ...plan.inputs.map((input) => input.stream)].includes(stream))
     throw new QueryError(
       'invalid',
       `${stream} is the stream by way of which records come to the parts of ${name}: read and write another one, or give the query another name.`,
     )
-  const streamId = await madeStreamId(client, { stream, shards: parts, of: Object.keys(keys) })
-  return { parts, spread: { stream, streamId, keys } }
+  return { parts, made: { stream, keys } }
+}
+
+/** Makes the stream that a query needs to be shared. Rejects with QueryError `exists` where there is one of that name. */
+export async function makeSharing(
+  client: Client,
+  planned: PlannedSharing | undefined,
+): Promise<QuerySharing | undefined> {
+  if (planned === undefined || !('made' in planned)) return planned
+  const { parts, made } = planned
+  const streamId = await madeStreamId(client, {
+    stream: made.stream,
+    shards: parts,
+    of: Object.keys(made.keys),
+  })
+  return { parts, spread: { ...made, streamId } }
 }
 
 /** Says in words in how many parts, and by what. */

@@ -17,7 +17,7 @@ import { defaultStart, defaultTime } from './bounds.ts'
 import { outputsOf } from './app-targets.ts'
 import { checkCircles } from './circles.ts'
 import { checkName, checkTexts, checkTime } from './check.ts'
-import { checkParts, deleteUnits, makeSharing } from './parts.ts'
+import { checkParts, deleteUnits, makeSharing, planSharing } from './parts.ts'
 import { deletePartsStream } from '../run/parts/parts-stream.ts'
 import { alreadyThere, isTried, notFound } from './query-error.ts'
 import { checkSql, type CheckedSql, type QueryColumns, type ResultColumn } from './sql-check.ts'
@@ -94,19 +94,16 @@ export async function createQuery(
   })
   await checkCircles(client, { name, definition })
   const { parts = 1 } = input
-  const sharing = await makeSharing(
-    client,
-    { name, parts, written: namesWritten(definition, checked) },
-    checked,
-  )
+  const written = namesWritten(definition, checked)
+  const planned = planSharing({ name, parts, written }, checked)
   const madeStreams = await makeStreams(client, definition, checked)
+  const sharing = await makeSharing(client, planned)
   const made = { ...definition, ...(sharing !== undefined && { sharing }) }
   try {
     await queries.put(name, made, { expectedVersion: 0 })
   } catch (error) {
-    if (!MillraceError.is(error, 'versionConflict')) throw error
-    await deletePartsStream(client, sharing)
-    throw alreadyThere(name)
+    if (isRefused(error)) await deletePartsStream(client, sharing)
+    throw MillraceError.is(error, 'versionConflict') ? alreadyThere(name) : error
   }
   const results = resultsOf(made, checked)
   await keepSchemas(client, name, results)
@@ -125,7 +122,13 @@ export async function replaceQuery(
 ): Promise<MadeQuery> {
   let made: Pick<MadeQuery, 'results' | 'madeStreams'> = { results: [], madeStreams: [] }
   let own: QuerySharing | undefined
-  const { value } = await queriesOf(client).update(name, async (before) => {
+  let former: QuerySharing | undefined
+  /** Deletes the stream that was made for a version that is none. */
+  const withdraw = async (): Promise<void> => {
+    if (own?.spread?.streamId !== former?.spread?.streamId) await deletePartsStream(client, own)
+    own = former
+  }
+  const next = async (before: QueryDefinition | undefined): Promise<QueryDefinition> => {
     if (before === undefined || before.state === 'deleting') throw notFound(name)
     if (before.beside !== undefined) throw isTried(name)
     const { createdAt, id, version, state } = before
@@ -145,16 +148,25 @@ export async function replaceQuery(
       isAnew ? { columns: before.columns } : before,
     )
     await checkCircles(client, { name, definition })
-    // Of an earlier try, after which somebody else changed the query.
-    if (own?.spread?.streamId !== before.sharing?.spread?.streamId) await deletePartsStream(client, own)
     const written = namesWritten(definition, checked)
-    own = await makeSharing(client, { name, parts: input.parts ?? 1, written, before, isAnew }, checked)
+    const planned = planSharing({ name, parts: input.parts ?? 1, written, before, isAnew }, checked)
     made = {
       results: resultsOf(definition, checked),
       madeStreams: await makeStreams(client, definition, checked),
     }
+    // Of an earlier try, after which somebody else changed the query.
+    await withdraw()
+    former = before.sharing
+    own = await makeSharing(client, planned)
     return { ...definition, ...(own !== undefined && { sharing: own }) }
-  })
+  }
+  const { value } = await queriesOf(client)
+    .update(name, next)
+    .catch(async (error: unknown) => {
+      if (isRefused(error)) await withdraw()
+      throw error
+    })
+  if (former?.spread?.streamId !== own?.spread?.streamId) await deletePartsStream(client, former)
   await deleteUnits(client, name, value)
   await keepSchemas(client, name, made.results)
   return { name, definition: value, ...made }
@@ -190,6 +202,11 @@ export async function listQueries(client: Client): Promise<readonly NamedQuery[]
 /** The documents of queries. */
 export function queriesOf(client: Client): Documents<QueryDefinition> {
   return client.documents<QueryDefinition>(queryKinds.queries)
+}
+
+/** Whether what was asked for is not done, and will not be. */
+function isRefused(error: unknown): boolean {
+  return !(error instanceof MillraceError) || error.sideEffects === 'none'
 }
 
 /** What is given of a query anew: the rest is as it was. */

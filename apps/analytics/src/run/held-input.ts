@@ -159,7 +159,7 @@ export class HeldInput {
 
   /** Returns the values of SQL over its columns, as one text a row, of the rows of the last load; none where it does not read the columns. */
   async values(sql: readonly string[]): Promise<readonly (RowPlace & { readonly value: string })[]> {
-    const value = `to_json([${sql.map((each) => `(${each})::VARCHAR`).join(', ')}])::VARCHAR`
+    const value = `to_json([${sql.map((each) => `TRY((${each})::VARCHAR)`).join(', ')}])::VARCHAR`
     if (this.#keys?.sql !== value) this.#keys = { sql: value, isRead: await this.#isRead(value) }
     if (!this.#keys.isRead) return []
     const rows = await this.#session.rows(

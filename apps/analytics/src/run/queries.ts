@@ -12,6 +12,7 @@ import { EngineFault, type Engine } from '../engine/index.ts'
 import { ReferenceFault } from '../reference/index.ts'
 import { ProgressStore, QueryTakenError } from './place/progress-store.ts'
 import { QueryHosts, type QueryHost } from './query-hosts.ts'
+import { keepSchemas } from '../streams/schema/stream-schemas.ts'
 import { deletePartsStream } from './parts/parts-stream.ts'
 import { progressDocuments } from './place/packed.ts'
 import type { QueryProgress } from './place/query-place.ts'
@@ -183,7 +184,9 @@ class Queries {
   #remove(of: Pick<Taken, 'query' | 'definition' | 'documentVersion'>): void {
     const { query, definition, documentVersion } = of
     this.#begin(query, of, async () => {
-      await deletePartsStream(this.#parts.client, definition.sharing)
+      const { client } = this.#parts
+      await deletePartsStream(client, definition.sharing)
+      await keepSchemas(client, query, [])
       for (const { name } of queryUnits(query, definition)) {
         await this.#progress.delete(name)
         await this.#reports.delete(name)

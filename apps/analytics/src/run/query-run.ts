@@ -293,9 +293,9 @@ export class QueryRun {
         await this.#pause(isDue)
       }
     }
-    await this.#keeper.save(this.#aborting.signal)
+    // Before somebody else goes on with it.
+    await this.#save()
     await this.#parts.store.release(this.#aborting.signal)
-    await this.#snapshots.saved(this.#keeper.place)
   }
 
   /** Whether others' records were passed over for a while: from the place on, they would be again. */

@@ -106,13 +106,28 @@ describe('replaceQuery in parts', () => {
       })
     expect(await idOf('changing.parts')).toBe(made.definition.sharing!.spread!.streamId)
     const { definition } = await replaceQuery(door, 'changing', { parts: 3, from: 'TRIM_HORIZON' })
-    expect(definition.sharing).toMatchObject({ parts: 3, spread: { streamId: await idOf('changing.parts') } })
+    expect(definition.sharing).toMatchObject({
+      parts: 3,
+      spread: { streamId: await idOf('changing.parts-2') },
+    })
+    expect(await idOf('changing.parts')).toBeUndefined()
     expect(definition.sharing!.spread!.streamId).not.toBe(made.definition.sharing!.spread!.streamId)
     const whole = await replaceQuery(door, 'changing', { parts: 1, from: 'TRIM_HORIZON' })
     expect(whole.definition.sharing).toBeUndefined()
-    expect(await idOf('changing.parts')).toBeUndefined()
+    expect(await idOf('changing.parts-2')).toBeUndefined()
     const left = door.client.documents(queryKinds.reports).list({ prefix: 'changing' })
     for await (const { name } of left) expect.fail(`${name} is left.`)
+  })
+
+  it('leaves the query and its stream as they are where the next version is refused, and makes nothing of one that is refused at first', async () => {
+    const made = await createQuery(door, 'staying', { sql: counted('st'), parts: 2 })
+    const changes = { sql: counted('"bad name"'), parts: 3, from: 'TRIM_HORIZON' } as const
+    await expect(replaceQuery(door, 'staying', changes)).rejects.toThrow('bad name')
+    expect((await getQuery(door.client, 'staying')).definition).toEqual(made.definition)
+    expect(await idOf('staying.parts')).toBe(made.definition.sharing!.spread!.streamId)
+    expect(await idOf('staying.parts-2')).toBeUndefined()
+    await expect(createQuery(door, 'never', { sql: changes.sql, parts: 2 })).rejects.toThrow('bad name')
+    expect(await idOf('never.parts')).toBeUndefined()
   })
 
   it('tries no version beside a query in parts, and none in parts beside another', async () => {

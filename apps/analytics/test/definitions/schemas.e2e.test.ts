@@ -142,3 +142,23 @@ it('runs nothing that a type of somebody else says', async () => {
     { name: 'e', type: `ENUM('it''s', 'f')` },
   ])
 })
+
+it('takes documents that are no schemas for none, whoever wrote them', async () => {
+  await door.client.createStream('odd')
+  const { id } = await door.client.describeStream('odd')
+  const documents = door.client.documents<unknown>('stream-schemas')
+  for (const [at, value] of [
+    {},
+    { streamId: id },
+    { streamId: id, columns: [], writers: null },
+    { streamId: id, columns: [{ name: 1 }], writers: {} },
+    { streamId: id, columns: [], writers: { a: [null] } },
+  ].entries()) {
+    await documents.put('odd', value)
+    expect(await streamSchema(door.client, 'odd')).toBeUndefined()
+    await createQuery(door, `odd-${at}`, { sql: counted('beside_odd') })
+    await deleteQuery(door, `odd-${at}`)
+  }
+  await setStreamSchema(door.client, 'odd', { writer: 'me', columns: [{ name: 'a', type: 'BIGINT' }] })
+  expect(await columnsOf('odd')).toEqual([{ name: 'a', type: 'BIGINT' }])
+})

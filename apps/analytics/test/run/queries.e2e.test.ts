@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { queryKinds, type QueryDefinition } from 'millrace/protocol'
 import { expect, it } from 'vitest'
 import { createQuery, deleteQuery, explainQuery, replaceQuery } from '../../src/definitions/index.ts'
+import type { QueryProgress } from '../../src/run/place/query-place.ts'
 import { at, click, clickColumns, queryApp, rowsIn, type QueryApp } from '../support/query-app.ts'
 
 const views = `INSERT INTO views SELECT window_start, page, count(*) AS views FROM TUMBLE(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' MINUTE) GROUP BY window_start, window_end, page`
@@ -227,4 +228,22 @@ it('a target that was deleted is waited for, and the query gets out of it by ano
   await expect.poll(() => rowsIn(app.client, 'kept')).toEqual([1, 2, 3].map((ms) => ({ page: 'a', ms })))
   await deleteQuery(door, 'dead')
   expect(await app.report('dead')).toBeUndefined()
+})
+
+it('what is prepared and cannot be kept is not written, however often it is tried', async () => {
+  await using app = await appWith('clicks', 'views')
+  await app.create('q', views)
+  let refused = 0
+  let isRefusing = true
+  const onProgress = (when: 'before' | 'after', { prepared }: QueryProgress): void => {
+    if (when === 'after' || prepared === undefined || !isRefusing) return
+    refused++
+    throw new Error('It cannot be kept.')
+  }
+  await app.start({ onProgress })
+  await app.client.putMany('clicks', [click(1, 'a'), click(61, 'b')])
+  await expect.poll(() => refused).toBeGreaterThan(2)
+  expect(await rowsIn(app.client, 'views')).toEqual([])
+  isRefusing = false
+  await expect.poll(() => rowsIn(app.client, 'views')).toEqual([{ window_start: at(0), page: 'a', views: 1 }])
 })

@@ -32,12 +32,10 @@ export class MarkClock implements RunClock {
   #sealed: PartMarks
   #isReading = false
   readonly #heardAt = new Map<number, number>()
-  readonly #openedAt: number
 
   constructor(parts: MarkClockParts) {
     this.#parts = parts
     this.#waiting = this.#sealed = parts.known
-    this.#openedAt = parts.monotonic()
   }
 
   add(mark: { readonly unit: number; readonly shardId: string; readonly inputs: UnitMarks }): void {
@@ -99,7 +97,8 @@ export class MarkClock implements RunClock {
   }
 
   #isTrusted(unit: number): boolean {
-    return this.#parts.monotonic() - (this.#heardAt.get(unit) ?? this.#openedAt) < TRUSTED_MS
+    const heardAt = this.#heardAt.get(unit)
+    return heardAt !== undefined && this.#parts.monotonic() - heardAt < TRUSTED_MS
   }
 
   #next(before: number | null, known: PartMarks): number | null {

@@ -20,6 +20,8 @@ export interface SpreadClockParts {
   /** Hash keys of each part. */
   readonly ranges: readonly HashKeys[]
   readonly inputs: readonly Pick<HeldInput, 'key' | 'latest'>[]
+  /** Streams of which the step has records: a position also goes on behind those of others. */
+  readonly came: () => ReadonlySet<string>
   readonly told: ToldMarks | undefined
   /** How often it has told something. */
   readonly count: number | null
@@ -69,12 +71,9 @@ export class SpreadClock implements RunClock {
 
   reached(positions: StreamPositions): void {
     this.#before = this.#marks()
-    const changed = Object.keys(positions).filter(
-      (stream) => JSON.stringify(positions[stream]) !== JSON.stringify(this.#positions[stream]),
-    )
-    this.#came = new Set(changed)
+    this.#came = this.#parts.came()
     this.#positions = positions
-    if (changed.length > 0) this.#parts.clock.reached(positions)
+    if (this.#came.size > 0) this.#parts.clock.reached(positions)
   }
 
   kept(before: number | null, watermark: number | null): KeptTime {

@@ -67,6 +67,7 @@ export class SpreadStage extends PlanStage {
       stream: this.#spread.stream,
       ranges: partRanges(this.#units),
       inputs: tables.timed,
+      came: () => new Set(this.#sealed.map(({ stream }) => stream)),
       told,
       count,
       monotonic,

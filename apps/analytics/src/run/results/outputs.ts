@@ -92,17 +92,19 @@ class PlanKeeper {
   readonly #targets: Set<string>
   readonly #keep: (plans: Plans) => Promise<void>
   readonly #plans = new Map<string, AppendPlan>()
+  #kept: Plans
   readonly #waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = []
   #isKeeping = false
 
   constructor(targets: readonly string[], plans: Plans, keep: (plans: Plans) => Promise<void>) {
     this.#targets = new Set(targets)
     this.#keep = keep
+    this.#kept = plans
     for (const [target, plan] of Object.entries(plans)) this.#plans.set(target, plan)
   }
 
   planOf(target: string): AppendPlan | undefined {
-    return this.#plans.get(target)
+    return this.#kept[target]
   }
 
   /** Fulfils when the plan is durable. */
@@ -128,7 +130,9 @@ class PlanKeeper {
     while (this.#waiting.length > 0) {
       const waiting = this.#waiting.splice(0)
       try {
-        await this.#keep(Object.fromEntries(this.#plans))
+        const plans = Object.fromEntries(this.#plans)
+        await this.#keep(plans)
+        this.#kept = plans
         for (const { resolve } of waiting) resolve()
       } catch (error) {
         for (const { reject } of waiting) reject(error)

@@ -7,7 +7,7 @@
 import { rm } from 'node:fs/promises'
 import type { Client } from 'millrace'
 import type { QueryDefinition } from 'millrace/protocol'
-import type { Engine } from '../../engine/index.ts'
+import { EngineFault, type Engine } from '../../engine/index.ts'
 import { quotedText } from '../../rows/index.ts'
 import type { HeldInput } from '../held-input.ts'
 import type { QueryPlace, StreamPositions } from '../place/query-place.ts'
@@ -74,6 +74,8 @@ export class QuerySnapshots {
     try {
       this.#positions = await this.#restored(this.#files, place)
     } catch (error) {
+      // What lacks memory or room for now has done the snapshot no harm: rows may have expired elsewhere.
+      if (error instanceof EngineFault && (error.code === 'memory' || error.code === 'full')) throw error
       tell(
         `The snapshot of the query ${name} cannot be used, and is removed: its rows are read from the streams again.`,
         error,

@@ -5,6 +5,7 @@ import type { HeldInput } from '../held-input.ts'
 import { inputKey, type StreamPositions } from '../place/query-place.ts'
 import { isByArrival, type QueryTables } from '../query-tables.ts'
 import type { StreamSource } from '../reading/stream-source.ts'
+import { pausing } from './pausing.ts'
 import { TailTime } from './tail-time.ts'
 import type { KeptTime, RunClock } from './run-clock.ts'
 import { leastOf, nextWatermark, watermarkOf, type ShardTime } from './watermark.ts'
@@ -120,7 +121,13 @@ export class QueryClock implements RunClock {
     const quiet = new Set<string>()
     for (const [source, shard] of idle) {
       const { tail } = await client.resolvePosition(source.stream, { shard, from: 'LATEST', signal })
-      if ((source.position.shards[shard] ?? -1) >= tail) quiet.add(`${source.stream}/${shard}`)
+      for (let look = 0; look < 10; look++) {
+        if ((source.position.shards[shard] ?? -1) >= tail) {
+          quiet.add(`${source.stream}/${shard}`)
+          break
+        }
+        await pausing(10, signal)
+      }
     }
     this.#quiet = { at: now, shards: quiet }
   }

@@ -17,8 +17,8 @@ export interface WrittenColumns {
 /** Returns what records of a stream are; undefined where nobody says so. Rejects with `streamNotFound`. */
 export async function streamSchema(client: Client, stream: string): Promise<StreamSchema | undefined> {
   const { id } = await client.describeStream(stream)
-  const found = await schemasOf(client).get(stream)
-  return found?.value.streamId === id ? found.value : undefined
+  const found = soundSchema((await schemasOf(client).get(stream))?.value)
+  return found?.streamId === id ? found : undefined
 }
 
 /** Says what a writer writes to a stream, beside others. Rejects with `streamNotFound`. */
@@ -31,7 +31,8 @@ export async function setStreamSchema(
   const schemas = schemasOf(client)
   for (;;) {
     const before = await schemas.get(stream)
-    const others = before?.value.streamId === id ? before.value.writers : {}
+    const known = soundSchema(before?.value)
+    const others = known?.streamId === id ? known.writers : {}
     const { [written.writer]: _, ...rest } = others
     const writers = written.columns.length === 0 ? rest : { ...others, [written.writer]: written.columns }
     const expectedVersion = before?.version ?? 0
@@ -84,7 +85,7 @@ export async function keepSchemas(
       })
     }
     for await (const { name: stream, value } of schemasOf(client).list()) {
-      for (const writer of Object.keys(value.writers))
+      for (const writer of Object.keys(soundSchema(value)?.writers ?? {}))
         if ((writer === own || writer.startsWith(`${own}/`)) && said.get(stream)?.has(writer) !== true)
           await withdraw(client, stream, writer)
     }
@@ -98,6 +99,22 @@ async function withdraw(client: Client, stream: string, writer: string): Promise
     if (!MillraceError.is(error, 'streamNotFound')) throw error
     await schemasOf(client).delete(stream)
   }
+}
+
+/** Anybody may write such documents: one that is no schema counts as none. */
+function soundSchema(value: StreamSchema | undefined): StreamSchema | undefined {
+  const { columns, writers } = (value ?? {}) as Partial<StreamSchema>
+  const areColumns = (list: unknown): boolean =>
+    Array.isArray(list) &&
+    list.every(
+      (each: Partial<SchemaColumn> | null) => typeof each?.name === 'string' && typeof each.type === 'string',
+    )
+  const isSound =
+    areColumns(columns) &&
+    typeof writers === 'object' &&
+    writers !== null &&
+    Object.values(writers).every(areColumns)
+  return isSound ? value : undefined
 }
 
 function schemasOf(client: Client): Documents<StreamSchema> {

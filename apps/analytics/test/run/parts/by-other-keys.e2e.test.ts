@@ -218,3 +218,17 @@ it('one that begins anew by way of a new stream takes nothing of the old one, an
     expect((await app.client.documents(kind).list({ prefix: 'q' }).page()).items).toEqual([])
   await expect(app.client.describeStream('q.parts')).rejects.toMatchObject({ code: 'streamNotFound' })
 })
+
+it('a unit that has no records of the only shard holds nobody up while others have many', async () => {
+  await using app = await queryApp()
+  for (const stream of ['clicks', 'views']) await app.client.createStream(stream)
+  await app.create('q', views, { sharing, time: { outOfOrderMs: 0, idleMs: 500 } })
+  await app.start()
+  let second = 0
+  const putAndCount = async (): Promise<number> => {
+    second += 10
+    await app.client.put('clicks', { ...click(second, 'a'), explicitHashKey: 0n })
+    return (await rowsIn(app.client, 'views')).length
+  }
+  await expect.poll(putAndCount).toBeGreaterThan(0)
+})
