@@ -38,7 +38,8 @@ describe('frame', () => {
   })
 
   it('stops a pattern that takes exponential time, and gives no answer', () => {
-    const patterns = new LinePatterns({ multiLineStart: /(a+)+$/ })
+    // One that V8's engine that never goes back cannot run: a test beside this one may have turned it on for the process.
+    const patterns = new LinePatterns({ multiLineStart: /(a+)+\1$/ })
     const bytes = Buffer.from(`first\n${'a'.repeat(60)}!\n`)
     expect(() => frame(bytes, patterns, rules(100), LIMITS)).toThrow(PatternTooSlow)
   })
