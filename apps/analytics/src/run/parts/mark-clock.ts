@@ -21,6 +21,9 @@ export interface MarkClockParts {
   readonly monotonic: () => number
 }
 
+/** By `inputKey`, in microseconds. */
+type Times = Readonly<Record<string, number | undefined>>
+
 /** A unit that has said nothing for so long may have died: records may wait for it. It says something each few seconds. */
 const TRUSTED_MS = 15_000
 
@@ -32,6 +35,8 @@ export class MarkClock implements RunClock {
   #sealed: PartMarks
   #isReading = false
   readonly #heardAt = new Map<number, number>()
+  /** Of a unit that said that nothing comes to it: how far time had come without it. What others do later it knows nothing of. */
+  readonly #vouched = new Map<number, Times>()
 
   constructor(parts: MarkClockParts) {
     this.#parts = parts
@@ -41,6 +46,10 @@ export class MarkClock implements RunClock {
   add(mark: { readonly unit: number; readonly shardId: string; readonly inputs: UnitMarks }): void {
     this.#waiting = withMark(this.#waiting, mark)
     this.#heardAt.set(mark.unit, this.#parts.monotonic())
+    const shards = this.#parts.position()?.shards
+    const known = shards === undefined ? this.#waiting : inShards(this.#waiting, Object.keys(shards))
+    const times = Object.keys(mark.inputs).map((key) => [key, this.#inputTime(known, key)] as const)
+    this.#vouched.set(mark.unit, Object.fromEntries(times))
   }
 
   /** What was added belongs to the next step. */
@@ -101,10 +110,20 @@ export class MarkClock implements RunClock {
     return heardAt !== undefined && this.#parts.monotonic() - heardAt < TRUSTED_MS
   }
 
-  #next(before: number | null, known: PartMarks): number | null {
-    const { tables, units } = this.#parts
+  #inputTime(known: PartMarks, key: string): number | undefined {
     const isTrusted = (unit: number): boolean => this.#isTrusted(unit)
-    const times = tables.timed.map(({ input }) => inputTime(known, inputKey(input), { units, isTrusted }))
+    return inputTime(known, key, { units: this.#parts.units, isTrusted })
+  }
+
+  /** As far as units vouch for it to which nothing comes: records may have come to them since. */
+  #vouchedTime(known: PartMarks, key: string): number | undefined {
+    const idle = [...this.#vouched].filter(([unit]) => known[unit]?.all[key]?.isIdle === true)
+    return leastOf([this.#inputTime(known, key), ...idle.map(([, times]) => times[key])])
+  }
+
+  #next(before: number | null, known: PartMarks): number | null {
+    const { tables } = this.#parts
+    const times = tables.timed.map(({ input }) => this.#vouchedTime(known, inputKey(input)))
     return nextWatermark(before, leastOf(times), tables.boundaries)
   }
 }

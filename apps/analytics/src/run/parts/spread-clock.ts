@@ -32,7 +32,7 @@ export interface SpreadClockParts {
 
 /** How often something new is told where no window ends by it. */
 const MARK_MS = 1000
-/** How often it is told that there is nothing new: parts count on a unit that is idle only while they hear of it. */
+/** How often it is told that there is nothing new. Of a unit that is idle it is told as often as what is new: time goes on by it alone. */
 const AGAIN_MS = 5000
 /** How often it is looked which shards there are. */
 const LOOK_MS = 2000
@@ -121,7 +121,8 @@ export class SpreadClock implements RunClock {
     const keys = Object.keys(marks)
     if (keys.length === 0) return false
     const passed = this.#parts.monotonic() - this.#toldAt
-    if (passed >= AGAIN_MS) return true
+    const isIdle = keys.some((key) => marks[key]!.isIdle)
+    if (passed >= (isIdle ? MARK_MS : AGAIN_MS)) return true
     const told = this.#told?.inputs ?? {}
     if (keys.some((key) => told[key]?.isIdle !== marks[key]!.isIdle)) return true
     const moved = keys.filter((key) => told[key]!.watermark !== marks[key]!.watermark)
