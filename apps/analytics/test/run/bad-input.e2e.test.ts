@@ -222,6 +222,25 @@ it('a query that waits for a target as it is taken up says so, and can be ended'
   await expect.poll(() => rowsIn(app.client, 'views')).toEqual([{ window_start: at(0), page: 'a', views: 1 }])
 })
 
+/** The largest HUGEINT: two of them have no sum. */
+const most = 170_141_183_460_469_231_731_687_303_715_884_105_727n
+
+function row(second: number, n: bigint | number, page = 'a'): RecordInput {
+  return { partitionKey: 'x', data: `{"ts":"${at(second)}","page":"${page}","n":"${n}"}` }
+}
+
+/** Begins a copy of the app that dies once it has prepared results, and another one that goes on. */
+async function startTwice(app: QueryApp): Promise<void> {
+  const dying = new AbortController()
+  const onProgress = (when: 'before' | 'after', { prepared }: QueryProgress): void => {
+    if (when === 'after' && prepared !== undefined) dying.abort()
+  }
+  const first = await app.start({ own: 'a', death: dying.signal, onProgress })
+  await expect.poll(() => dying.signal.aborted).toBe(true)
+  await first.close()
+  await app.start({ own: 'a' })
+}
+
 it('a row that a statement cannot compute is told, and those around it give their results', async () => {
   await using app = await appWith('clicks', 'orders', 'out', 'errors')
   const sql = `INSERT INTO out SELECT page, date_trunc(page, ts) AS since FROM clicks UNION ALL SELECT page, date_trunc(page, ts) AS since FROM orders`
@@ -231,14 +250,7 @@ it('a row that a statement cannot compute is told, and those around it give thei
   })
   await app.client.putMany('clicks', [click(1, 'hour'), click(2, 'x'), click(3, 'day'), click(4, 'yy')])
   await app.client.putMany('orders', [click(5, 'z'), click(6, 'year')])
-  const dying = new AbortController()
-  const onProgress = (when: 'before' | 'after', { prepared }: QueryProgress): void => {
-    if (when === 'after' && prepared !== undefined) dying.abort()
-  }
-  const first = await app.start({ own: 'a', death: dying.signal, onProgress })
-  await expect.poll(() => dying.signal.aborted).toBe(true)
-  await first.close()
-  await app.start({ own: 'a' })
+  await startTwice(app)
   await expect.poll(() => rowsIn(app.client, 'out')).toHaveLength(3)
   const pages = (await rowsIn(app.client, 'out')).map(({ page }) => page)
   expect(new Set(pages)).toEqual(new Set(['day', 'hour', 'year']))
@@ -254,29 +266,17 @@ it('a row that a statement cannot compute is told, and those around it give thei
 
 it('a window that cannot be computed is told, and those around it give their results', async () => {
   await using app = await appWith('clicks', 'sums', 'views', 'errors')
-  const most = 170_141_183_460_469_231_731_687_303_715_884_105_727n
   const sql = `INSERT INTO sums SELECT window_start, sum(n) AS n FROM TUMBLE(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' MINUTE) GROUP BY window_start, window_end; ${views}`
   await app.create('q', sql, {
     errorsTo: 'errors',
     columns: { clicks: { ts: 'TIMESTAMP', page: 'VARCHAR', n: 'HUGEINT' } },
-  })
-  const row = (second: number, n: bigint | number): RecordInput => ({
-    partitionKey: 'x',
-    data: `{"ts":"${at(second)}","page":"a","n":"${n}"}`,
   })
   await app.client.putMany('clicks', [
     ...[1, 61, 121, 181, 241].map((second) => row(second, 1)),
     ...[62, 182].flatMap((second) => [row(second, most), row(second, most)]),
     row(301, 1),
   ])
-  const dying = new AbortController()
-  const onProgress = (when: 'before' | 'after', { prepared }: QueryProgress): void => {
-    if (when === 'after' && prepared !== undefined) dying.abort()
-  }
-  const first = await app.start({ own: 'a', death: dying.signal, onProgress })
-  await expect.poll(() => dying.signal.aborted).toBe(true)
-  await first.close()
-  await app.start({ own: 'a' })
+  await startTwice(app)
   await expect.poll(() => rowsIn(app.client, 'views')).toHaveLength(5)
   expect((await rowsIn(app.client, 'sums')).map(({ window_start: start }) => start)).toEqual([
     at(0),
@@ -294,23 +294,18 @@ it('a window that cannot be computed is told, and those around it give their res
 
 it('a result over rows before a row that cannot be computed leaves the others as they are', async () => {
   await using app = await appWith('clicks', 'sums', 'errors')
-  const most = 170_141_183_460_469_231_731_687_303_715_884_105_727n
   const sql = `INSERT INTO sums SELECT page, sum(n) OVER (ORDER BY ts RANGE INTERVAL '10' SECONDS PRECEDING) AS n FROM clicks`
   await app.create('q', sql, {
     errorsTo: 'errors',
     columns: { clicks: { ts: 'TIMESTAMP', page: 'VARCHAR', n: 'HUGEINT' } },
   })
   await app.start()
-  const row = (second: number, page: string, n: bigint | number): RecordInput => ({
-    partitionKey: 'x',
-    data: `{"ts":"${at(second)}","page":"${page}","n":"${n}"}`,
-  })
   await app.client.putMany('clicks', [
-    row(0, 'a', 1),
-    row(60, 'b', most),
-    row(65, 'c', most),
-    row(90, 'd', 4),
-    row(120, 'e', 5),
+    row(0, 1, 'a'),
+    row(60, most, 'b'),
+    row(65, most, 'c'),
+    row(90, 4, 'd'),
+    row(120, 5, 'e'),
   ])
   await expect.poll(() => rowsIn(app.client, 'sums')).toHaveLength(3)
   expect((await rowsIn(app.client, 'sums')).map(({ page }) => page)).toEqual(['a', 'b', 'd'])
@@ -319,7 +314,6 @@ it('a result over rows before a row that cannot be computed leaves the others as
 
 it('a window that cannot be computed again for a row that came late is told, and the others are written again', async () => {
   await using app = await appWith('clicks', 'sums', 'errors')
-  const most = 170_141_183_460_469_231_731_687_303_715_884_105_727n
   const sql = `INSERT INTO sums SELECT window_start, sum(n) AS n FROM TUMBLE(TABLE clicks, DESCRIPTOR(ts), INTERVAL '1' MINUTE) GROUP BY window_start, window_end`
   await app.create('q', sql, {
     errorsTo: 'errors',
@@ -327,10 +321,6 @@ it('a window that cannot be computed again for a row that came late is told, and
     columns: { clicks: { ts: 'TIMESTAMP', n: 'HUGEINT' } },
   })
   await app.start()
-  const row = (second: number, n: bigint | number): RecordInput => ({
-    partitionKey: 'x',
-    data: `{"ts":"${at(second)}","n":"${n}"}`,
-  })
   const starts = async (): Promise<readonly unknown[]> =>
     (await rowsIn(app.client, 'sums')).map(({ window_start: start }) => start)
   await app.client.putMany('clicks', [row(1, most), row(61, 1), row(121, 1), row(181, 1)])
