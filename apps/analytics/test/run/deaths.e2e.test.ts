@@ -1,9 +1,8 @@
 // The app dies at each point at which it keeps what it has done, and in between; the stream is split meanwhile. Each result is written once.
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { queryKinds } from 'millrace/protocol'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { QueryProgress } from '../../src/run/place/query-place.ts'
+import { startMortal, type Death } from '../support/one-death.ts'
 import { at, click, queryApp, rowsIn, type QueryApp, type TestSharing } from '../support/query-app.ts'
 
 let app: QueryApp
@@ -14,12 +13,6 @@ afterAll(() => app[Symbol.asyncDispose]())
 
 /** At how many points it dies, at most. */
 const POINTS_MAX = 12
-
-/** When a copy dies: before it has kept its progress for the nth time, or a little after that. */
-interface Death {
-  readonly put: number
-  readonly when: 'before' | 'later'
-}
 
 /** How the query is shared that reads this stream. */
 type Sharing = (clicks: string) => TestSharing
@@ -55,26 +48,7 @@ async function runWith(death: Death | undefined, sharing: Sharing | undefined): 
   const columns = { [clicks]: { ts: 'TIMESTAMP', page: 'VARCHAR', ms: 'BIGINT' } }
   const time = { outOfOrderMs: 0, idleMs: 3_600_000 }
   await app.create(id, sql, { columns, time, lateTo: late, ...(sharing && { sharing: sharing(clicks) }) })
-  let puts = 0
-  const dying = new AbortController()
-  const ended = new AbortController()
-  const onProgress = (when: 'before' | 'after', progress: QueryProgress): void => {
-    if (!progress.definition.sql.includes(clicks)) return
-    if (when === 'before') puts++
-    if (puts !== death?.put || dying.signal.aborted) return
-    if (death.when === 'later') setTimeout(() => dying.abort(), 1)
-    else if (death.when === when) {
-      dying.abort()
-      throw new Error('It has died.')
-    }
-  }
-  const first = await app.start({ own: id, death: dying.signal, onProgress })
-  const revived = (async () => {
-    if (!dying.signal.aborted) await once(dying.signal, 'abort', { signal: ended.signal })
-    await first.close()
-    return app.start({ own: id })
-  })()
-  revived.catch(() => {})
+  const copy = await startMortal(app, { own: id, clicks, death })
   // The time of a tick comes to every shard, after the rows.
   const put = async (tick: number, ...rows: readonly (readonly [number, string, number])[]) => {
     await app.client.putMany(
@@ -105,15 +79,12 @@ async function runWith(death: Death | undefined, sharing: Sharing | undefined): 
   await written(views, 7)
   await written(slow, 3)
   await written(sessions, 7)
-  ended.abort()
   // Other copies would go on with it.
-  await app.client.documents(queryKinds.queries).delete(id)
-  await first.close()
-  await revived.then((next) => next.close()).catch(() => {})
+  await copy.end(() => app.client.documents(queryKinds.queries).delete(id))
   const [viewRows, sessionRows, slowRows, lateRows] = await Promise.all(
     [views, sessions, slow, late].map((name) => rowsIn(app.client, name)),
   )
-  return { puts, views: viewRows!, sessions: sessionRows!, slow: slowRows!, late: lateRows! }
+  return { puts: copy.puts(), views: viewRows!, sessions: sessionRows!, slow: slowRows!, late: lateRows! }
 }
 
 const expected = {

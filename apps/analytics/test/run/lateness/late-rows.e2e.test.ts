@@ -1,10 +1,9 @@
 // Queries that count late rows, on a broker: results come again, once, through deaths of the app and newer versions.
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { queryKinds, type QueryDefinition } from 'millrace/protocol'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { randomOf } from '../../../../../test/support/random.ts'
-import type { QueryProgress } from '../../../src/run/place/query-place.ts'
+import { startMortal, type Death } from '../../support/one-death.ts'
 import { at, click, queryApp, rowsIn, type QueryApp } from '../../support/query-app.ts'
 
 let app: QueryApp
@@ -113,35 +112,10 @@ it('a newer version does not give windows again of which it has not all rows', a
   await next.close()
 })
 
-/** When a copy dies: before it has kept its progress for the nth time, or a little after that. */
-interface Death {
-  readonly put: number
-  readonly when: 'before' | 'later'
-}
-
 /** Late rows change results; the first copy dies once, and another goes on. Returns how often the first one kept its progress. */
 async function runWith(death: Death | undefined): Promise<number> {
   const { id, clicks, views, late } = await queryOf()
-  let puts = 0
-  const dying = new AbortController()
-  const ended = new AbortController()
-  const onProgress = (when: 'before' | 'after', progress: QueryProgress): void => {
-    if (!progress.definition.sql.includes(clicks)) return
-    if (when === 'before') puts++
-    if (puts !== death?.put || dying.signal.aborted) return
-    if (death.when === 'later') setTimeout(() => dying.abort(), 1)
-    else if (death.when === when) {
-      dying.abort()
-      throw new Error('It has died.')
-    }
-  }
-  const first = await app.start({ own: id, death: dying.signal, onProgress })
-  const revived = (async () => {
-    if (!dying.signal.aborted) await once(dying.signal, 'abort', { signal: ended.signal })
-    await first.close()
-    return app.start({ own: id })
-  })()
-  revived.catch(() => {})
+  const copy = await startMortal(app, { own: id, clicks, death })
   const put = (...rows: readonly (readonly [number, string, number])[]) =>
     app.client.putMany(
       clicks,
@@ -161,9 +135,7 @@ async function runWith(death: Death | undefined): Promise<number> {
   await written(late, 1)
   await put([123, 'b', 10])
   await written(views, 8)
-  ended.abort()
-  await first.close()
-  await revived.then((next) => next.close()).catch(() => {})
+  await copy.end()
   const told = JSON.stringify(death)
   expect({
     told,
@@ -183,7 +155,7 @@ async function runWith(death: Death | undefined): Promise<number> {
     ],
     late: [{ ms: 9 }],
   })
-  return puts
+  return copy.puts()
 }
 
 it('each change of a result is written once, at whichever point the app dies', async () => {
